@@ -16,7 +16,7 @@ from lib.eval.conditions import Case, build_cases, is_retrieved
 from lib.eval.questions import EvalQuestion
 from lib.gen.rows import build_examples
 from lib.prompts.student import cot_label, neutralise
-from lib.rag.minilm import minilm_dir
+from lib.rag.embedder import minilm_dir
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Page, Question, RaftExample
 from lib.settings import SetupError

@@ -14,8 +14,7 @@ from typing import Any
 from lib.gen.chunks import Splitter
 from lib.gen.corpus import Corpus
 from lib.prompts.student import parse_answer
-from lib.rag.embedder import LocalEmbedder
-from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
+from lib.rag.embedder import MINILM_NAME, MINILM_SHA256, LocalEmbedder, minilm_dir
 from lib.recipe import Recipe
 from lib.records import Chunk, Question
 from lib.threads import tune_threads

@@ -17,8 +17,7 @@ from random import Random
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import decompose
-from lib.eval.metrics.retrieval import score_retrieval
-from lib.eval.metrics.scoring import score_answers
+from lib.eval.metrics.scoring import score_answers, score_retrieval
 from lib.eval.questions import EvalQuestion, first_hit
 from lib.prompts.student import REFUSAL, cot_label, parse_answer
 from lib.records import Answer, Chunk

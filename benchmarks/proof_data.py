@@ -23,7 +23,7 @@ from lib.gen.ask.questions import ask_teacher
 from lib.gen.ask.shares import drawn
 from lib.gen.splits import assign_splits
 from lib.parameters import DEFAULT_PARAMETERS, read_parameters
-from lib.rag.minilm import minilm_dir
+from lib.rag.embedder import minilm_dir
 from lib.recipe import Recipe
 from lib.records import RaftExample
 

@@ -73,7 +73,7 @@ def serving() -> Iterator[Any]:
     """ROLE's endpoint is Gemma while the block lasts."""
     base = fetch_student(GEMMA_MODEL_DIR)
     folder = prepare_baseline(base, chat_template=PLAIN_CHAT_TEMPLATE)
-    server, _ = start("baseline", folder, _SERVING)
+    server = start("baseline", folder, _SERVING)
     try:
         wait_until_ready(server, timeout_s=_SERVING.server_timeout_s)
         given = {"BASE_URL": server.base_url, "API_KEY": server.api_key, "DEPLOYMENT": server.model}

@@ -149,7 +149,7 @@ def _start(role: str, threads: int, knobs: dict[str, Any], options: str) -> Serv
     """A server as 3_deploy starts it, but with these threads; options: other than its own."""
     name, recipe = _engine_of(knobs), Recipe(**knobs)
     engine, port, log = ENGINES[name], free_port(), f"{role}.log"
-    environment = _environment() | engine.environment(recipe) | {"OMP_NUM_THREADS": str(threads)}
+    environment = _environment() | {"OMP_NUM_THREADS": str(threads)}
     if engine.KEY_NAME:
         environment[engine.KEY_NAME] = "none"
     options = options or engine.options(home() / MODEL, recipe, adapters={})

@@ -1,14 +1,13 @@
 """`python -m lib.cloud choose`: a model for each role, and a region that has them all.
 
-A Foundry resource is in one region, so teacher and student are on one platform; each choice leaves
-the regions that have its model, too.
+A Foundry resource is in one region: each choice leaves the regions that have its model, too.
 """
 
 import argparse
 import sys
 
-from lib.cloud.azd import azd_values, set_azd_values
 from lib.cloud.models import MAY_BE_NONE, NONE, ROLES, Models, load_models, offered
+from lib.cloud.state import azd_values, run_azd
 from lib.settings import SetupError
 
 
@@ -17,9 +16,9 @@ def choose(options: argparse.Namespace) -> None:
     azd_values()  # is there an azd, and a login? Before anything is asked
     models, given = load_models(), {role: getattr(options, role) for role in ROLES}
     chosen, region = chosen_models(models, given, options.region)
-    values = {f"OPENBOOK_{role.upper()}": name for role, name in chosen.items()}
-    set_azd_values({**values, "AZURE_LOCATION": region})
+    run_azd("env", "set", "AZURE_LOCATION", region)
     for role, name in chosen.items():
+        run_azd("env", "set", f"OPENBOOK_{role.upper()}", name)
         print(f"{role:9} {_line(name, models)}")
     print(f"region    {region}\nNext: azd up")
 
@@ -27,7 +26,7 @@ def choose(options: argparse.Namespace) -> None:
 def chosen_models(
     models: Models, given: dict[str, str | None], region: str | None
 ) -> tuple[dict[str, str], str]:
-    """Role → model, and the region. SetupError: a model is not offered, or no region has all."""
+    """Role → model, and the region."""
     everywhere = set[str]().union(*(facts["regions"] for facts in models.values()))
     if region and region not in everywhere:
         raise SetupError(f"No model is known in '{region}'. Regions: {_list(everywhere)}.")

@@ -1,22 +1,24 @@
-"""A fine-tuned model behind an endpoint: one PUT to Azure Resource Manager, then waiting."""
+"""Deployments: a fine-tuned model gets one by Azure Resource Manager; whether it answers."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from lib.cloud.answers import wait_until_it_answers
 from lib.cloud.models import fine_tune_of, foundry_config, load_models
-from lib.endpoints import endpoint_settings
+from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import retry_after_s, short
+from lib.engine.sdk import sdk_client
 from lib.engine.transport import EntraToken
-from lib.settings import SetupError
+from lib.settings import CheckFailed, SetupError
 from lib.store import fingerprint
 
 ARM, API_VERSION = "https://management.azure.com", "2025-06-01"
-POLL_S, REQUEST_S = 15.0, 60.0
+PAUSE_S, REQUEST_S = 10.0, 120.0
+# A role reaches the models (401, 403) and a deployment its address (404) minutes after it is made.
+_NOT_YET = (401, 403, 404, 408, 409, 429)
+_HELLO: Any = [{"role": "user", "content": "Say hello."}]
 _TERMS = {"DeveloperTier": "it ends after 24 hours; tokens are paid, hosting is not"}
 _HOSTED = "hosting is paid by the hour; without a request for 15 days it is deleted"
 
@@ -52,49 +54,45 @@ def with_deployment(job: Mapping[str, Any], *, timeout_s: float) -> Mapping[str,
 
 
 def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -> None:
-    """Look; make it unless it is there; look again until it is ready.
-
-    Raises:
-        SetupError: it is refused, it failed, or it is not ready in time.
-    """
+    """Look; make it unless it is there; look again until it is ready."""
     import httpx2
 
     what = {"model": {"format": how["format"], "name": model, "version": "1"}}
     body = {"sku": {"name": how["sku"], "capacity": how["capacity"]}, "properties": what}
     entra, asked, said = EntraToken("deployment", f"{ARM}/.default"), False, ""
     deadline = time.monotonic() + timeout_s
+    method = "GET"
     with httpx2.Client(timeout=REQUEST_S) as client:
         while time.monotonic() < deadline:
-            status, said, wait_s = _call(client, entra, "GET", url)
+            call = client.build_request(method, url, json=body if method == "PUT" else None)
+            status, said, wait_s = _sent(client, call, entra)
             if said == "Succeeded":
                 return
-            if (has_failed := said in ("Failed", "Canceled")) and asked:
+            has_failed, is_missing = said in ("Failed", "Canceled"), status == 404
+            is_new = method == "GET" and (is_missing or has_failed)
+            passes = status < 400 or status >= 500 or status in (408, 409, 429)
+            if (has_failed and asked) or not (passes or is_new):
                 raise SetupError(
-                    f"Azure could not deploy {model} ({said}). Look at it in the portal "
-                    "(https://ai.azure.com), delete the deployment, then run this again."
+                    f"Azure does not deploy {model} ({said}). It takes the role Foundry Owner. "
+                    "Check config.json, infra/models.yaml, your quota, and the deployment in the "
+                    "portal (https://ai.azure.com): delete one that failed. Then run this again."
                 )
-            if status == 404 or has_failed:
-                status, said, wait_s = _call(client, entra, "PUT", url, body)
-                asked = True
-            time.sleep(max(POLL_S, wait_s))
+            asked = asked or method == "PUT"
+            method = "PUT" if is_new else "GET"
+            time.sleep(0 if is_new else max(PAUSE_S, wait_s))
     raise SetupError(
         f"The deployment is not ready after {timeout_s:.0f} s (last: {said}). Azure goes on: run "
         "this again to wait on, or raise server_timeout_s."
     )
 
 
-def _call(
-    client: Any, entra: EntraToken, method: str, url: str, body: Any = None
-) -> tuple[int, str, float]:
-    """(status, provisioning state or error, seconds to wait); status 0: no reply came.
-
-    SetupError: what waiting cannot mend.
-    """
+def _sent(client: Any, request: Any, entra: EntraToken) -> tuple[int, str, float]:
+    """(status, provisioning state or error, seconds to wait); status 0: no reply came."""
     import httpx2
 
-    headers = {"Authorization": f"Bearer {asyncio.run(entra.get())}"}
+    request.headers["Authorization"] = f"Bearer {entra.get_now()}"
     try:
-        reply = client.request(method, url, headers=headers, json=body)
+        reply = client.send(request)
     except httpx2.TransportError as error:
         return 0, short(error) or type(error).__name__, 0.0
     try:
@@ -102,11 +100,34 @@ def _call(
     except (ValueError, TypeError):
         found = {"error": reply.text}
     state = (found.get("properties") or {}).get("provisioningState", "")
-    status, is_missing = reply.status_code, method == "GET" and reply.status_code == 404
-    said = state or f"{status} {short(found.get('error', found))}"
-    if status < 300 or is_missing or status in (408, 409, 429) or status >= 500:
-        return status, said, retry_after_s(reply.headers) or 0.0
-    raise SetupError(
-        f"Azure does not deploy the model ({said}). It takes the role Foundry Owner. Check "
-        "config.json, infra/models.yaml and your quota."
+    said = state or f"{reply.status_code} {short(found.get('error', found))}"
+    return reply.status_code, said, retry_after_s(reply.headers) or 0.0
+
+
+def wait_until_it_answers(settings: EndpointSettings, *, timeout_s: float) -> None:
+    """Ask until a reply comes, and print how long it took. CheckFailed: none came in timeout_s."""
+    import openai
+
+    started, said = time.monotonic(), ""
+    with sdk_client(settings) as client:
+        ask = client.with_options(timeout=REQUEST_S, max_retries=0)
+        while (seconds := time.monotonic() - started) < timeout_s:
+            try:
+                if settings.role == "embedding":
+                    ask.embeddings.create(model=settings.deployment, input="hello")
+                else:
+                    ask.chat.completions.create(model=settings.deployment, messages=_HELLO)
+                print(f"{settings.role:9} {settings.deployment} answers (after {seconds:.0f} s)")
+                return
+            except openai.APIError as error:
+                before, said = said, short(error)
+                status = getattr(error, "status_code", 500)
+                if status < 500 and status not in _NOT_YET:
+                    raise SetupError(f"The {settings.where} refuses to answer: {said}.") from error
+                if said != before:
+                    print(f"{settings.role:9} not yet: {said}", flush=True)
+            time.sleep(PAUSE_S)
+    raise CheckFailed(
+        f"{settings.deployment}, the {settings.where}, gave no answer in {timeout_s:.0f} s. Last: "
+        f"{said}. Run it again later: what is new may take ten minutes."
     )

@@ -1,14 +1,15 @@
-"""`python -m lib.cloud state` and `down`: what azd made, in .env and config.json; and its end."""
+"""azd, the Azure Developer CLI; `state` and `down`: what it made, in .env, and its end."""
 
 import argparse
 import io
 import re
+import shutil
+import subprocess
 
-from lib.cloud.answers import wait_until_it_answers
-from lib.cloud.azd import azd_values, run_azd
+from lib.cloud.deployment import wait_until_it_answers
 from lib.cloud.models import NONE, ROLES, fine_tune_of, foundry_config, load_models
 from lib.endpoints import endpoint_settings, prefixes_of
-from lib.settings import CheckFailed, SetupError, home, write_text
+from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, write_text
 from lib.state import read_env
 from lib.store import write_json
 
@@ -21,6 +22,35 @@ CONFIG = {  # key of config.json → a name of azd's environment
 NEEDED = ("OPENBOOK_BASE_URL", *(f"OPENBOOK_{role.upper()}" for role in ROLES), *CONFIG.values())
 _BEGIN, _END = "# >>> of `python -m lib.cloud state`, which replaces these lines", "# <<<"
 _BLOCK = re.compile(rf"{re.escape(_BEGIN)}\r?\n.*?{re.escape(_END)}\r?\n?", re.DOTALL)
+
+
+def run_azd(*arguments: str, shown: bool = False) -> str:
+    """What an azd command prints; shown: on the terminal."""
+    if not (program := shutil.which("azd")):
+        raise SetupError(
+            "The Azure Developer CLI (azd) is not installed. Install it (https://aka.ms/azd-install),"
+            " log in with `azd auth login`, then run this again."
+        )
+    done = subprocess.run(
+        [program, *arguments], cwd=PROJECT_DIR, capture_output=not shown, text=True, check=False
+    )
+    if done.returncode:
+        lines = f"{done.stderr or ''}{done.stdout or ''}".strip().splitlines()
+        said = f": {lines[-1].removeprefix('ERROR: ')}" if lines else ""
+        raise SetupError(
+            f"`azd {' '.join(arguments)}` failed (exit code {done.returncode}){said}. Log in with "
+            "`azd auth login`, make an environment with `azd env new NAME`, then run this again."
+        )
+    return done.stdout or ""
+
+
+def azd_values() -> dict[str, str]:
+    """The names of the azd environment with their values."""
+    from dotenv import dotenv_values
+
+    text = run_azd("env", "get-values")
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value for name, value in values.items() if value}
 
 
 def state(options: argparse.Namespace) -> None:

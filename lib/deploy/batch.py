@@ -1,24 +1,22 @@
 """Greedy answers of one model to several prompts at once, on a CPU, in one thread.
 
-Three things make it faster than one `generate` after another, and none changes what is written:
+Three things make it faster than one `generate` after another (docs/experiments.md), and none
+changes what is written:
 
 - **Continuous batching**: each step writes for all prompts at work, and a prompt joins as soon as
   another is done, so the weights are read once for all of them.
-- **Shared prefixes**: a prompt that begins as an earlier one did copies its keys and values. Top 5
-  begins with top 3.
+- **Shared prefixes**: a prompt that begins as an earlier one did (top 5 as top 3) copies its keys
+  and values.
 - **Prompt lookup** (Saxena 2023): a RAFT answer quotes its context word for word, so what followed
   the last two tokens before is proposed, and checked in the step that would write one token.
-
-Measured against one `generate` with prompt lookup after another: docs/experiments.md.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-
-from lib.deploy.slot_cache import SlotCache
 
 SLOTS = 8  # prompts at work
 STEP_TOKENS = 32  # of a step, those that are proposed among them; at least one for each prompt
@@ -63,31 +61,76 @@ class Written:
         if most < 1 or len(self.tokens) <= LOOKED_UP:
             return []
         place = -1
-        while True:
-            try:
+        with suppress(ValueError):  # they stood nowhere
+            while True:
                 place = self.tokens.index(last[0], place + 1, len(self.tokens) - LOOKED_UP)
-            except ValueError:
-                return []
-            if self.tokens[place : place + LOOKED_UP] == last:
-                return self.tokens[place + LOOKED_UP :][:most]
+                if self.tokens[place : place + LOOKED_UP] == last:
+                    return self.tokens[place + LOOKED_UP :][:most]
+        return []
 
 
+@dataclass
 class _Spent:
     """Time of steps of one kind, the last ones weighing most."""
 
-    def __init__(self) -> None:
-        self.steps = 0
-        self._seconds = self._tokens = 0.0
+    steps: int = 0
+    seconds: float = 0.0
+    tokens: float = 0.0  # of each prompt at work
 
     def add(self, seconds: float, tokens: float) -> None:
-        """Tokens: of each prompt at work."""
         self.steps += 1
-        self._seconds = 0.9 * self._seconds + seconds
-        self._tokens = 0.9 * self._tokens + tokens
+        self.seconds, self.tokens = 0.9 * self.seconds + seconds, 0.9 * self.tokens + tokens
 
-    @property
-    def seconds_a_token(self) -> float:
-        return self._seconds / self._tokens if self.steps else 0.0
+
+class SlotCache:
+    """Keys and values of the prompts in each slot: (slots, heads, tokens, head size) in each layer.
+
+    What transformers asks of a cache: `update` writes at the places given and returns what the
+    queries may see.
+    """
+
+    is_compileable = False
+
+    def __init__(self, num_layers: int, slots: int) -> None:
+        self._slots = slots
+        self._layers: list[tuple[Any, Any] | None] = [None] * num_layers
+        self._rows = slice(0)
+        self._positions: Any = None  # (slots, tokens)
+
+    def place(self, first: int, positions: Any) -> None:
+        self._rows, self._positions = slice(first, first + len(positions)), positions
+
+    def update(self, keys: Any, values: Any, layer_idx: int, *_: Any, **__: Any) -> tuple[Any, Any]:
+        import torch
+
+        length = int(self._positions.max()) + 1
+        kept = self._room(layer_idx, keys, length)
+        rows = torch.arange(self._slots, device=keys.device)[self._rows, None]
+        for one, new in zip(kept, (keys, values), strict=True):
+            one.transpose(1, 2)[rows, self._positions] = new.transpose(1, 2)
+        seen_keys, seen_values = (one[self._rows, :, :length] for one in kept)
+        return seen_keys, seen_values
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        import torch
+
+        with torch.inference_mode():
+            for layer in self._layers:
+                for one in layer or ():
+                    one[target, :, :length] = one[source, :, :length]
+
+    def get_seq_length(self, *_: Any) -> int:
+        return int(self._positions.min())
+
+    def _room(self, layer: int, keys: Any, length: int) -> tuple[Any, Any]:
+        kept = self._layers[layer]
+        if kept is None or kept[0].shape[2] < length:
+            shape = (self._slots, keys.shape[1], length + 256, keys.shape[3])
+            larger = keys.new_zeros(shape), keys.new_zeros(shape)
+            for new, old in zip(larger, kept or (), strict=False):
+                new[:, :, : old.shape[2]] = old
+            self._layers[layer] = kept = larger
+        return kept
 
 
 class Batch:
@@ -155,16 +198,14 @@ class Batch:
         self._spent[proposes].add(time.perf_counter() - start, num_new / at_work)
 
     def _proposes(self) -> bool:
-        """Whether the next step looks into the prompts.
+        """Whether the next step looks into the prompts; it costs a large model more than it gains.
 
-        That costs a large model more than it gains: both ways are timed at first, then the slower
-        one now and then.
+        Both ways are timed at first, then the slower one now and then.
         """
-        by_steps = sorted(self._spent, key=lambda way: self._spent[way].steps)
-        by_cost = sorted(self._spent, key=lambda way: self._spent[way].seconds_a_token)
-        rare = self._spent[by_steps[0]].steps
-        steps = rare + self._spent[by_steps[1]].steps
-        return by_steps[0] if rare < _TIMED_STEPS or steps % _TRIED_EVERY == 0 else by_cost[0]
+        steps = {way: spent.steps for way, spent in self._spent.items()}
+        if min(steps.values()) < _TIMED_STEPS or sum(steps.values()) % _TRIED_EVERY == 0:
+            return min(steps, key=lambda way: steps[way])
+        return min(steps, key=lambda way: self._spent[way].seconds / self._spent[way].tokens)
 
     def _add(self, slot: int, tokens: list[int]) -> None:
         written = self._at_work[slot]
@@ -180,18 +221,16 @@ class Batch:
     ) -> list[list[int]]:
         """The most likely token after each of the tokens that follow what is cached, or the last.
 
-        Of neighbouring slots, whose cache needs no copy: one that is not at work reads nothing.
+        Of neighbouring slots, whose cache needs no copy.
         """
         import torch
 
         longest = max(map(len, tokens))
         starts = [len(cached) for cached in self._cached[first : first + len(tokens)]]
         device = self._model.device
-        padded = torch.tensor(
-            [some + [0] * (longest - len(some)) for some in tokens], device=device
-        )
-        places = torch.arange(longest, device=device)
-        positions = torch.tensor(starts, device=device)[:, None] + places
+        rows = [some + [0] * (longest - len(some)) for some in tokens]
+        padded, begin = torch.tensor(rows, device=device), torch.tensor(starts, device=device)
+        positions = begin[:, None] + torch.arange(longest, device=device)
         self._cache.place(first, positions)
         with torch.inference_mode():
             logits = self._model(
@@ -205,10 +244,7 @@ class Batch:
         return [list(row) for row in logits.argmax(-1).tolist()]
 
     def _masks(self, positions: Any, length: int) -> Any:
-        """What each token sees: all that stands before it in its slot, or in its window.
-
-        A padded token stands behind its slot's own, so nothing sees it.
-        """
+        """What each token sees: all before it in its slot, or in its window; so no padded token."""
         import torch
 
         places = torch.arange(length, device=positions.device)
@@ -229,7 +265,5 @@ def ends_of(config: Any) -> frozenset[int]:
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """Leading tokens that are the same."""
-    for place, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return place
-    return min(len(one), len(other))
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -15,7 +15,8 @@ from lib.deploy.conversation import ROLES, Conversation, Part, as_asked, row_of
 from lib.engine.faults import short
 from lib.parameters import DEFAULT_PARAMETERS, add_parameters, overrides
 from lib.progress import Progress, is_terminal
-from lib.reading.tables import read_table, read_text, table_path, text_value
+from lib.reading.sources import find_path
+from lib.reading.tables import read_table, read_text, text_value
 from lib.recipe import Recipe
 from lib.settings import CheckFailed, SetupError, portable, write_text
 from lib.state import latest_run
@@ -28,27 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m lib.deploy.chat", description=__doc__)
     add_options(parser)
     parser.add_argument("--ask", metavar="QUESTION", help="one question; else you are asked for it")
-    parser.add_argument(
-        "--questions",
-        type=Path,
-        metavar="FILE",
-        help="one a line, or a table with a column question",
-    )
-    parser.add_argument(
-        "--log",
-        type=Path,
-        metavar="FILE",
-        help="where their answers go: JSONL; goes on after a kill",
-    )
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    said = "one a line, or a table with a column question"
+    parser.add_argument("--questions", **file, help=said)
+    parser.add_argument("--log", **file, help="their answers, as JSONL; goes on after a kill")
     parser.set_defaults(run=_run)
     return run_command(parser, arguments)
 
 
 def add_options(parser: Parser) -> None:
     """What `open_conversation` reads."""
-    parser.add_argument(
-        "run_name", nargs="?", default="", metavar="RUN", help="default: the latest"
-    )
+    parser.add_argument("run_name", nargs="?", default="", metavar="RUN", help="else the latest")
     add_parameters(parser, default="RUN.yaml, else tiny.yaml,")
     parser.add_argument("--role", choices=ROLES, nargs="+", default=ROLES, help="default: both")
     parser.add_argument("--retrieval", metavar="SETTING", help="such as 'hybrid + rerank'")
@@ -56,10 +47,7 @@ def add_options(parser: Parser) -> None:
 
 
 def open_conversation(options: argparse.Namespace) -> Conversation:
-    """The run that is named, with its parameters: -p FILE, else parameters/RUN.yaml if it is there.
-
-    Of these, retrieval and top_k, the length of answers and the embedding model count.
-    """
+    """The run that is named, with its parameters: -p FILE, else parameters/RUN.yaml if any."""
     is_set = options.file or options.overrides
     run_name = options.run_name or ("" if is_set else latest_run())
     own = DEFAULT_PARAMETERS.with_name(f"{run_name}.yaml")
@@ -135,12 +123,9 @@ def printable(text: str) -> str:
 
 
 def answer_file(conversation: Conversation, questions: Sequence[str], log: Path) -> None:
-    """Append one line for each question and role; those that the log has are not asked again.
+    """Append a line for each question and role, in their order, but for those that the log has.
 
-    The lines are in the questions' order. A line that a kill has cut is written again.
-
-    Raises:
-        CheckFailed: some were not answered; they are not in the log.
+    CheckFailed: some were not answered; they are not in the log.
     """
     recipe = conversation.recipe
     setting, k = recipe.retrieval[0], recipe.top_k[0]
@@ -171,7 +156,7 @@ def answer_file(conversation: Conversation, questions: Sequence[str], log: Path)
 
 def read_questions(given: Path) -> list[str]:
     """`Who lit it?`, one a line; of a table (CSV, JSON, JSONL, XLSX) the column `question`."""
-    path = table_path(given, "--questions")
+    path = find_path(given) or given
     if path.suffix.lower() in _TABLES:
         names = ("question", "query")
         found = read_table(
@@ -181,9 +166,8 @@ def read_questions(given: Path) -> list[str]:
         try:
             found = read_text(path).split("\n")
         except (OSError, ValueError) as error:
-            raise SetupError(
-                f"{path} cannot be read: {short(error)}. Expected a question a line."
-            ) from None
+            said = f"{path} cannot be read: {short(error)}. Expected a question a line."
+            raise SetupError(said) from None
     return [*filter(None, map(as_asked, found))]
 
 

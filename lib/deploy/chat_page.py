@@ -145,11 +145,9 @@ def answers(
     for latest in conversation.ask(question, documents, *parts):
         parts = latest
         yield *drawn(), {}
+    given = [part for part in parts.values() if part.answer]
     how = f"{setting}, top {k}"
-    yield (
-        *drawn(),
-        {p.role: row_of(question, documents, p, how) for p in parts.values() if p.answer},
-    )
+    yield *drawn(), {part.role: row_of(question, documents, part, how) for part in given}
 
 
 def html_of(template: str = "", **values: Any) -> str:

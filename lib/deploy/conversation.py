@@ -10,7 +10,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lib.dataset import read_dataset
-from lib.deploy.processes import is_running, records
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.budget import budget_of
 from lib.engine.faults import EndpointError
@@ -18,7 +17,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.stream import stream_reply
 from lib.prompts.control_tokens import for_student
 from lib.prompts.student import STUDENT_PROMPT
-from lib.rag.citations import CitedAnswer, read_reply
+from lib.rag.chain import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -45,8 +44,7 @@ class Part:
 class Conversation:
     """A run, opened: its documents, its index, the endpoints of these roles. Close it.
 
-    Models are asked with the prompt of training and evaluation, so what the evaluation has asked is
-    in the ledger.
+    Models get the prompt of training and evaluation: what that has asked is in the ledger.
     """
 
     def __init__(self, recipe: Recipe, roles: Sequence[str] = ROLES) -> None:
@@ -91,8 +89,7 @@ class Conversation:
     ) -> Iterator[dict[str, Part]]:
         """Ask these roles at once; what each has written so far, every 0.2 s.
 
-        Who stops reading waits for nothing: a reply that is asked for is paid, so it is finished
-        and kept.
+        Who stops reading waits for nothing: a paid reply is finished and kept.
         """
         from lib.rag.documents import as_chunk, parts_of
 
@@ -115,7 +112,7 @@ class Conversation:
                 error = cut if reply.finish_reason == "length" else ""
                 show(reply.text, error if reply.text else f"no text ({reply.finish_reason})", True)
             except (EndpointError, SetupError) as failed:
-                show("", f"{failed}{self._ended(role)}", True)
+                show("", str(failed), True)
 
         left = asked = {self._pool.submit(ask, role) for role in roles}
         while left:
@@ -123,13 +120,6 @@ class Conversation:
             yield dict(latest)
         for one in asked:
             one.result()
-
-    def _ended(self, role: str) -> str:
-        """What to do where a server that was started here has ended; else ""."""
-        base_url = self._settings[role].base_url
-        ours = (one for one in records(self.recipe.run_name) if one.base_url == base_url)
-        ended = any(not is_running(one) for one in ours)
-        return ". Its server has ended: run 3_deploy.ipynb, then this again" if ended else ""
 
     def answers(self, question: str, setting: str, k: int) -> tuple[list[Document], list[Part]]:
         """The documents, and the whole answer of each role."""

@@ -4,7 +4,6 @@ Engines round in different ways, so a reply need not be the same, token for toke
 tokens must be, for the model in this process, about as likely as the most likely one there.
 """
 
-import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from lib.deploy.conversation import ask
 from lib.deploy.processes import ServerRecord
 from lib.deploy.roles import Deployed
 from lib.deploy.server import complete, failure, stop
-from lib.engine.faults import EndpointError
+from lib.engine.faults import EndpointError, short
 from lib.prompts.control_tokens import for_student, read_tokenizer
 from lib.prompts.student import STUDENT_PROMPT, Message
 from lib.recipe import Recipe
@@ -36,14 +35,11 @@ class Reply:
 def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Recipe) -> None:
     """Print for each role whether what answers is its model; endpoints elsewhere must answer.
 
-    Served here: its replies to questions of some rows, without documents, are greedy replies of the
-    model in its folder; else the servers are stopped. How many of them the other role's model would
-    not write says how well they tell the two apart. A server that runs on is checked once.
-    Elsewhere: one question, through the ledger.
+    Served here: replies to questions of some rows, without documents, must be greedy replies of the
+    model in its folder. How many of them the other role's model would not write says how well they
+    tell the two apart. A server is checked once. Elsewhere: one question, through the ledger.
 
-    Raises:
-        CheckFailed: another model answers.
-        SetupError: an endpoint does not answer.
+    CheckFailed: another model answers; the servers are stopped.
     """
     if not rows:
         return
@@ -67,11 +63,11 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
             wrong = (r for r, gap in unlikely if gap > TIE and model.text(r) != r.text)
             if role == model_of and (found := next(wrong, None)):
                 stop(recipe.run_name)
+                server, said = served[role], one_line(found.text)
                 raise CheckFailed(
-                    f"What answers as {role} at {served[role].base_url} ({served[role].engine}) is "
-                    f"not {portable(folder)}: in this process it would not write "
-                    f"“{one_line(found.text)}”. The servers were stopped. Run "
-                    "3_deploy.ipynb again, or with another engine."
+                    f"What answers as {role} at {server.base_url} ({server.engine}) is not "
+                    f"{portable(folder)}, which would not write “{said}”. The servers were stopped."
+                    " Run 3_deploy.ipynb again, or with another engine."
                 )
     for role, server in served.items():
         others = [of_both for (of, by), of_both in gaps.items() if of == role != by]
@@ -86,24 +82,24 @@ def prove(endpoints: Sequence[Deployed], rows: Sequence[RaftExample], recipe: Re
 
 
 def _answer(elsewhere: Deployed, row: RaftExample, recipe: Recipe) -> str:
-    """Paid once: the same question is in the ledger, also for what asks it later."""
     role, documents = elsewhere.role, [chunk.text for chunk in row.context]
     try:
         return one_line(ask(role, row.question.text, documents, recipe, refusal=row.refusal))
     except EndpointError as error:
         raise SetupError(
-            f"{error}. 3_deploy asked '{elsewhere.model}' one question. A model that a service has "
-            "trained may have to be deployed there first: its deployment's name goes into "
-            f"{role.upper()}_OPENAI_DEPLOYMENT of .env."
+            f"{error}. If a service trained '{elsewhere.model}', deploy it there, and set "
+            f"{role.upper()}_OPENAI_DEPLOYMENT in .env to the deployment's name."
         ) from None
 
 
 def _reply(server: ServerRecord, messages: list[Message]) -> Reply:
+    import openai
+
     try:
         choice = complete(server, messages, max_tokens=NUM_TOKENS)
-    except (OSError, http.client.HTTPException) as error:
-        raise failure(server, f"broke off a reply ({error})") from None
-    return Reply(messages, choice["message"]["content"] or "", choice["finish_reason"] == "stop")
+    except openai.APIError as error:
+        raise failure(server, f"broke off a reply ({short(error)})") from None
+    return Reply(messages, choice.message.content or "", choice.finish_reason == "stop")
 
 
 class _Model:

@@ -50,27 +50,22 @@ def record_path(run_name: str, role: str) -> Path:
 
 def records(run_name: str = "") -> list[ServerRecord]:
     """The servers that were started for a run, or for every run; running or not."""
-    paths = sorted((home() / "runs").glob(f"{run_name or '*'}/deploy/*.json"))
-    return [_record(path) for path in paths]
-
-
-def _record(path: Path) -> ServerRecord:
-    try:
-        return ServerRecord(**read_json(path))
-    except (TypeError, ValueError) as error:
-        raise SetupError(
-            f"{portable(path)} is damaged, or of another version ({error}). End its server, if it "
-            "still runs (its pid is in the file), and delete the file."
-        ) from None
+    found = []
+    for path in sorted((home() / "runs").glob(f"{run_name or '*'}/deploy/*.json")):
+        try:
+            found.append(ServerRecord(**read_json(path)))
+        except (TypeError, ValueError) as error:
+            raise SetupError(
+                f"{portable(path)} is damaged, or of another version ({error}). End its server, if "
+                "it still runs (its pid is in the file), and delete the file."
+            ) from None
+    return found
 
 
 def start_process(
     command: Sequence[str], *, environment: Mapping[str, str], log_path: Path
 ) -> tuple[int, float]:
-    """Start a program in its own session, so that it outlives the notebook and its Ctrl-C.
-
-    Returns its pid, and when it started.
-    """
+    """Start a program that outlives the notebook and its Ctrl-C; its pid, and when it started."""
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -86,10 +81,7 @@ def start_process(
 
 
 def started_at(pid: int) -> float:
-    """When a process started, in seconds after boot; 0.0 = there is none, or a zombie.
-
-    Not by the calendar, which changes when the clock is set.
-    """
+    """In seconds after boot, whatever the clock is set to; 0.0 = there is none, or a zombie."""
     import psutil
 
     try:
@@ -119,10 +111,7 @@ def is_running(server: ServerRecord) -> bool:
 
 
 def end(server: ServerRecord, *, wait_s: float = 10.0) -> bool:
-    """End a server with all its processes and delete its record; False = it had ended already.
-
-    Signals go only to a process that is_running() recognises and that leads its own group.
-    """
+    """End a server with all its processes and delete its record; False = it had ended already."""
     running = is_running(server) and os.getpgid(server.pid) == server.pid
     if running:
         for number in (signal.SIGTERM, signal.SIGKILL):

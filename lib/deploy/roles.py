@@ -28,9 +28,9 @@ class Deployed:
 def deploy(recipe: Recipe) -> list[Deployed]:
     """Make student and baseline answer, and write their endpoints into the run's `.env.state`.
 
-    A student that a service has trained answers there, and so does its baseline. Else an endpoint
-    that the process environment or .env names is used as it is. The others start side by side, with
-    the models that this run's 2_finetune made.
+    What a service has trained answers there, and so does its baseline; an endpoint that the process
+    environment or .env names is used as it is. The others start side by side, with the models of
+    this run's 2_finetune.
     """
     run_name = recipe.run_name
     job = with_deployment(hosted_job(run_name), timeout_s=recipe.server_timeout_s)
@@ -41,8 +41,8 @@ def deploy(recipe: Recipe) -> list[Deployed]:
     }
     if folders and (said := not_taken(recipe)):
         print(said)
-    started: dict[str, tuple[ServerRecord, bool]] = {}
-    deployed = {}
+    before = {(server.pid, server.started) for server in records(run_name)}
+    started, deployed = dict[str, ServerRecord](), dict[str, Deployed]()
     try:
         for role in ("student", "baseline"):
             forget_endpoint(role, run_name)  # old values must not fill gaps in the user's
@@ -53,14 +53,14 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             elif settings := endpoint_settings(role):
                 model, base_url = settings.deployment, settings.base_url
                 deployed[role] = Deployed(role, model, base_url, "yours, as configured")
-        for server, _ in started.values():
+        for server in started.values():
             wait_until_ready(server, timeout_s=recipe.server_timeout_s)
     except BaseException:  # Ctrl-C as well: nothing is left half started
-        for server, reused in started.values():
-            if not reused:
+        for server in started.values():
+            if (server.pid, server.started) not in before:
                 end(server)
         raise
-    for role, (server, reused) in started.items():
+    for role, server in started.items():
         values = {
             "OPENAI_BASE_URL": server.base_url,
             "OPENAI_DEPLOYMENT": server.model,
@@ -69,42 +69,33 @@ def deploy(recipe: Recipe) -> list[Deployed]:
             "SERVED_BY": described(recipe),
         }
         save_state(run_name, **{f"{role.upper()}_{name}": it for name, it in values.items()})
-        how = f"served here{' already' if reused else ''} (pid {server.pid}) by {server.engine}"
+        already = " already" * ((server.pid, server.started) in before)
+        how = f"served here{already} (pid {server.pid}) by {server.engine}"
         how += f":\n          {server.command}" * bool(server.command)
-        deployed[role] = Deployed(
-            role, server.model, server.base_url, how, server, model_dir=folders[role]
-        )
+        model, base_url = server.model, server.base_url
+        deployed[role] = Deployed(role, model, base_url, how, server, folders[role])
     return [deployed["student"], deployed["baseline"]]
 
 
 def _start(
-    role: str,
-    folders: Mapping[str, Path],
-    recipe: Recipe,
-    started: Mapping[str, tuple[ServerRecord, bool]],
-) -> tuple[ServerRecord, bool]:
+    role: str, folders: Mapping[str, Path], recipe: Recipe, started: Mapping[str, ServerRecord]
+) -> ServerRecord:
     """A server of its own; with serve_adapter, one of the baseline with the student's adapter."""
     if not recipe.serve_adapter:
         return start(role, folders[role], recipe)
-    if "baseline" not in folders or "student" not in folders:
+    adapter_dir = folders["student"].parent / "adapter" if len(folders) == 2 else None
+    if not adapter_dir or not (adapter_dir / "adapter_config.json").is_file():
         raise SetupError(
-            "serve_adapter is True, and an endpoint of .env takes the place of the student or the "
-            "baseline. Set serve_adapter to False."
+            "serve_adapter is True, and the student has no adapter beside its model (every weight "
+            "was trained), or .env names an endpoint of one role. Set serve_adapter to False."
         )
     if role == "baseline":
-        server, reused = started["student"]
-        server = replace(server, role=role, model=portable(folders[role]))
+        server = replace(started["student"], role=role, model=portable(folders[role]))
         for old in records(recipe.run_name):
             if old.role == role and old.pid != server.pid:
                 end(old)
         server.save()
-        return server, reused
-    adapter_dir = folders[role].parent / "adapter"
-    if not (adapter_dir / "adapter_config.json").is_file():
-        raise SetupError(
-            f"serve_adapter is True, and {portable(folders[role])} has no adapter beside it: "
-            "every weight was trained. Set serve_adapter to False."
-        )
+        return server
     return start(role, folders["baseline"], recipe, adapter_dir=adapter_dir)
 
 

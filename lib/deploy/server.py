@@ -1,15 +1,11 @@
 """One model served by an engine on loopback: start, wait until it answers, reuse, stop."""
 
-import http.client
-import json
 import os
 import re
 import secrets
 import shlex
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +20,9 @@ from lib.deploy.processes import (
     records,
     start_process,
 )
+from lib.endpoints import EndpointSettings
+from lib.engine.faults import short
+from lib.engine.sdk import sdk_client
 from lib.prompts.student import Message
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SECRET_NAME, SetupError, home, portable
@@ -31,13 +30,11 @@ from lib.state import forget_endpoint, read_state
 from lib.text import one_line
 from lib.threads import num_cores
 
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy
-
 
 def start(
     role: str, model_dir: Path, recipe: Recipe, *, adapter_dir: Path | None = None
-) -> tuple[ServerRecord, bool]:
-    """Start a server without waiting for it; True = a server that runs already is reused.
+) -> ServerRecord:
+    """Start a server without waiting for it, or find the one that runs already.
 
     With an adapter, `model_dir` is its base: both answer there, each under the name of its folder.
     """
@@ -45,118 +42,80 @@ def start(
     engine, base = ENGINES[name], _model_name(role, model_dir)
     adapters = {portable(adapter_dir): adapter_dir} if adapter_dir else {}
     model = next(iter(adapters), base)
-    told = engine.environment(recipe)
-    how = engine.options(home() / base, recipe, adapters=adapters)
-    options = " ".join([*(f"{name}={value}" for name, value in told.items()), how])
+    options = engine.options(home() / base, recipe, adapters=adapters)
     for old in records(recipe.run_name):
         if old.role != role:
             continue
         same = (old.engine, old.model, old.options) == (name, model, options)
         if same and is_running(old) and is_healthy(old):
-            return old, True
+            return old
         end(old)
     port, key = free_port(), secrets.token_urlsafe(16) if engine.KEY_NAME else "none"
-    environment = _environment() | told
+    environment = _environment()
     if engine.KEY_NAME:  # not in the command: other users of the machine see that
         environment[engine.KEY_NAME] = key
     log_path = record_path(recipe.run_name, role).with_suffix(".log")
-    command = engine.command(base, port, how)
+    command = engine.command(base, port, options)
     pid, started = start_process(command, environment=environment, log_path=log_path)
+    typed = shlex.join(command).replace(f"{PROJECT_DIR}/", "") if name != "transformers" else ""
+    how: dict[str, Any] = {"options": options, "engine": name, "command": typed, "api_key": key}
     log = portable(log_path)
-    server = ServerRecord(
-        role,
-        recipe.run_name,
-        pid,
-        started,
-        port,
-        model,
-        options,
-        log,
-        name,
-        api_key=key,
-        command=_shown(command, told) if name != "transformers" else "",
-    )
+    server = ServerRecord(role, recipe.run_name, pid, started, port, model, log=log, **how)
     server.save()
-    return server, False
-
-
-def _shown(command: Sequence[str], told: Mapping[str, str]) -> str:
-    """The command as one can type it, in home() and without a key."""
-    words = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
-    program = str(Path(command[0]).relative_to(PROJECT_DIR))
-    return " ".join([*words, program, shlex.join(command[1:]).replace(f"{PROJECT_DIR}/", "")])
+    return server
 
 
 def wait_until_ready(server: ServerRecord, *, timeout_s: float) -> None:
     """Wait until the server is healthy and its model has written one token; else end it."""
+    import openai
+
     deadline = time.monotonic() + timeout_s
+
+    def check_alive() -> None:
+        if not is_running(server):
+            raise failure(server, "ended before it answered")
+        if time.monotonic() > deadline:
+            raise failure(server, f"did not answer in {timeout_s:.0f} s")
+
     try:
         while not is_healthy(server):
-            _check_alive(server, deadline, timeout_s)
+            check_alive()
             time.sleep(0.2)
-        _check_writes(server, deadline, timeout_s)
-        _check_alive(server, deadline, timeout_s)  # or another program answered on its port
+        try:  # /health answers before the model is loaded
+            hello = [{"role": "user", "content": "Hello"}]
+            left_s = max(1.0, deadline - time.monotonic())
+            complete(server, hello, max_tokens=1, timeout_s=left_s)
+        except openai.APIError as error:
+            check_alive()
+            raise failure(server, f"gave no first reply ({short(error)})") from None
+        check_alive()  # or another program answered on its port
     except BaseException:  # Ctrl-C as well: no server is left half started
         end(server)
         raise
 
 
 def is_healthy(server: ServerRecord) -> bool:
+    import httpx2
+
+    url = f"http://{LOOPBACK}:{server.port}/health"
     try:
-        with _OPENER.open(f"http://{LOOPBACK}:{server.port}/health", timeout=5) as response:
-            return bool(response.status == 200)
-    except (OSError, http.client.HTTPException):
+        return bool(httpx2.get(url, timeout=5.0, trust_env=False).is_success)  # no proxy
+    except httpx2.HTTPError:
         return False
 
 
-def _check_alive(server: ServerRecord, deadline: float, timeout_s: float) -> None:
-    """Raise a SetupError if the server has ended, or the deadline has passed."""
-    if not is_running(server):
-        raise failure(server, "ended before it answered")
-    if time.monotonic() > deadline:
-        raise failure(server, f"did not answer in {timeout_s:.0f} s")
-
-
-def _check_writes(server: ServerRecord, deadline: float, timeout_s: float) -> None:
-    """Raise a SetupError unless the model writes one token: /health answers before it is loaded."""
-    hello = [{"role": "user", "content": "Hello"}]
-    try:
-        complete(server, hello, max_tokens=1, timeout_s=max(1.0, deadline - time.monotonic()))
-    except urllib.error.HTTPError as error:
-        raise failure(server, f"cannot write: it answers {error.code}") from None
-    except (OSError, http.client.HTTPException) as error:
-        _check_alive(server, deadline, timeout_s)
-        raise failure(server, f"broke off its first reply ({error})") from None
-
-
 def complete(
-    server: ServerRecord,
-    messages: Sequence[Message],
-    *,
-    max_tokens: int,
-    timeout_s: float = 600.0,
-    **more: Any,
-) -> dict[str, Any]:
-    """The server's own greedy reply, which no ledger has: its first choice.
-
-    Raises:
-        OSError, HTTPException: it breaks off, or (HTTPError) refuses.
-    """
-    body = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
-    request = urllib.request.Request(
-        f"{server.base_url}/chat/completions",
-        data=json.dumps(body | {"temperature": 0.0} | more).encode(),
-        headers={
-            "Content-Type": "application/json",
-            "Authorization": f"Bearer {server.api_key}",
-        },
-    )
-    with _OPENER.open(request, timeout=timeout_s) as response:
-        return dict(json.load(response)["choices"][0])
+    server: ServerRecord, messages: Sequence[Message], *, max_tokens: int, timeout_s: float = 600.0
+) -> Any:
+    """Its own greedy reply, which no ledger has. openai.APIError: it breaks off, or refuses."""
+    settings = EndpointSettings("", "openai", server.base_url, server.model, server.api_key)
+    asked = {"model": server.model, "messages": list(messages), "max_tokens": max_tokens}
+    with sdk_client(settings) as client:
+        chat = client.with_options(timeout=timeout_s, max_retries=0).chat
+        return chat.completions.create(**asked, temperature=0.0).choices[0]
 
 
 def failure(server: ServerRecord, what: str) -> SetupError:
-    """`The student's server for m ended before it answered. runs/t/deploy/student.log ends: …`"""
     said = f"The {server.role}'s server for {server.model} {what}."
     return SetupError(f"{said} {end_of_log(server)}")
 
@@ -185,14 +144,9 @@ def stop(run_name: str = "") -> list[ServerRecord]:
 def _model_name(role: str, model_dir: Path) -> str:
     folder = home() / model_dir
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        if (folder / "adapter_config.json").is_file():
-            raise SetupError(
-                f"{portable(folder)} is an adapter, and a server needs the merged model. Give the "
-                "merged/ folder beside it."
-            )
         raise SetupError(
-            f"The {role} has no model in {portable(folder)} (config.json and *.safetensors). "
-            "Run 2_finetune.ipynb: it makes one."
+            f"The {role} has no model in {portable(folder)} (config.json and *.safetensors; an "
+            "adapter alone is none). Run 2_finetune.ipynb: it makes one."
         )
     name = portable(folder)
     if not re.fullmatch(r"[\w./-]+", name):

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from lib.endpoints import EndpointSettings
@@ -74,8 +74,7 @@ class BatchEndpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three,
-        for the first time."""
+        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three."""
         request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
@@ -91,8 +90,7 @@ class BatchEndpoint:
     def send_missing(self) -> None:
         """Send what is missing, in as few batches as the limits allow, and wait for the replies.
 
-        A kill loses nothing: the batch's id is on the disk before it is waited for, and the next
-        run goes on waiting, also if it misses more.
+        A kill loses nothing: the next run waits on by the id on the disk, also if it misses more.
         """
         missing, self.missing = self.missing, {}
         for path in sorted((home() / "artefacts" / "batches").glob("*/requests.jsonl")):
@@ -118,10 +116,7 @@ class BatchEndpoint:
         self._answer(folder, requests)
 
     def _answer(self, folder: Path, requests: Mapping[str, dict[str, Any]]) -> None:
-        """One batch, from its file to the ledger. The file lies there as long as it is needed.
-
-        One with more tokens than the endpoint takes is sent as two.
-        """
+        """One batch, from its file to the ledger; with more tokens than are taken, as two."""
         print(f"{len(requests):,} requests in {portable(folder)}/requests.jsonl", flush=True)
         try:
             status = "" if (folder / "replies.jsonl").exists() else self._fetch(folder)
@@ -146,10 +141,7 @@ class BatchEndpoint:
     def _fetch(self, folder: Path) -> str:
         """Submit the folder's batch, unless that was done before; wait; write its replies.
 
-        Returns its status.
-
-        Raises:
-            _TooManyTokens: the endpoint takes fewer at a time.
+        Returns its status; _TooManyTokens: the endpoint takes fewer at a time.
         """
         import openai
 
@@ -159,24 +151,18 @@ class BatchEndpoint:
                 batch = self._wait(client, self._submitted(client, folder))
                 files = filter(None, (batch.output_file_id, batch.error_file_id))
                 texts = [client.files.content(file_id).text.strip() for file_id in files]
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise SetupError(f"{where} refuses the key ({short(error)}). Check it.") from error
-        except openai.APIStatusError as error:
+        except openai.APIError as error:
             if batch_id := _state(folder).get("id"):
                 raise SetupError(
-                    f"{where} does not give {batch_id} or its replies ({short(error)}). Run this "
-                    "again, with the key that submitted it. If it does not exist any more, delete "
-                    f"{portable(folder)} first: it is then submitted anew, and paid again."
+                    f"{where} does not give {batch_id} or its replies ({short(error)}). It goes on "
+                    "there: run this again, with the key that submitted it. If it does not exist "
+                    f"any more, delete {portable(folder)} first: it is then paid again."
                 ) from error
             raise SetupError(
-                f"{where} does not take the batch ({short(error)}). Set batch: false; or answer "
-                f"the file yourself, `cd {portable(folder)} && vllm run-batch -i requests.jsonl "
-                f"-o replies.jsonl --model {self.settings.deployment}`, and run this again."
-            ) from error
-        except openai.APIError as error:  # the connection: the SDK has tried several times
-            raise SetupError(
-                f"{where} cannot be reached ({short(error)}). What was submitted goes on there: "
-                "run this again to fetch it."
+                f"{where} does not take the batch ({short(error)}). Check the key, set batch: "
+                f"false, or answer the file yourself, `cd {portable(folder)} && vllm run-batch -i "
+                f"requests.jsonl -o replies.jsonl --model {self.settings.deployment}`, then run "
+                "this again."
             ) from error
         if not texts:
             (folder / _STATE).unlink()  # the next run submits it anew
@@ -196,14 +182,13 @@ class BatchEndpoint:
         state = _state(folder)
         if "id" in state:
             return client.batches.retrieve(state["id"])
-        name, batch = state.get("name") or uuid4().hex, cast(Any, None)
+        name = state.get("name") or uuid4().hex
 
         def found() -> Any:
             listed = islice(client.batches.list(limit=100), 1000)
             return next((b for b in listed if (b.metadata or {}).get("openbook") == name), None)
 
-        if state:  # killed before the id was kept: the batch may be there
-            batch = found()
+        batch: Any = found() if state else None  # killed before the id was kept: it may be there
         write_json(folder / _STATE, {"name": name})
         if batch is None:
             with (folder / "requests.jsonl").open("rb") as file:
@@ -246,8 +231,7 @@ class BatchEndpoint:
                 fault = f"no answer: {short(no_answer)}"
 
     def _save(self, path: Path, requests: Mapping[str, dict[str, Any]]) -> None:
-        """Each reply into the ledger, then the folder goes, but for what is not asked now; the
-        requests without one are noted with their errors."""
+        """Each reply into the ledger; then the folder goes, but for what is not asked now."""
         errors = dict.fromkeys(requests, "the batch brought no reply to it")
         stops_all: SetupError | None = None
         writing: list[Future[None]] = []  # many share a commit

@@ -45,10 +45,9 @@ _PING = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 16, "
 class Endpoint:
     """The endpoint of a model role, behind the ledger: no request is paid twice.
 
-    Use it as an async context manager, in one event loop. The recipe says how requests are sent
-    (concurrency, limits, retries, time-outs); several endpoints can share a budget. Two equal
-    requests at one time are sent once, also by two processes. At the end the requests in flight are
-    awaited: they are paid.
+    Use it as an async context manager, in one event loop. Several endpoints can share a budget. Two
+    equal requests at one time are sent once, also by two processes. At the end the requests in
+    flight are awaited: they are paid.
     """
 
     def __init__(
@@ -260,8 +259,7 @@ class Endpoint:
 def chat_request(
     settings: EndpointSettings, messages: Sequence[Message], max_tokens: int, temperature: float
 ) -> dict[str, Any]:
-    """A chat request as the ledger's key hashes it: without the endpoint's address, with the engine
-    that we started there."""
+    """As the ledger's key hashes it: without the address, with the engine that we started there."""
     served = {"engine": settings.engine} if settings.engine else {}
     return served | {
         "role": settings.role,

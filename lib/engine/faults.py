@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from contextlib import suppress
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -116,13 +116,10 @@ def read_body(
         error += "then run this again: every reply is in the ledger."
     elif status in (401, 403) or _ABOUT_KEYS.search(message):
         error = f"refuses the key {said}. Check it, and whether it may be used here: {names}."
-    elif status < 400 and headers.get("Location"):
-        error = f"answers {status}: {message}. Set that as its base URL: {names}."
-    elif status == 404:
-        error = f"knows no model '{settings.deployment}' {said}. Check the deployment and the base "
-        error += f"URL: {names}. Asked was {without_secrets(url)}"
     else:
-        error = f"refuses even a short request {said}. Check {names}."
+        error = f"refuses even a short request {said}. Check the deployment "
+        error += f"'{settings.deployment}' and the base URL: {names}. Asked was "
+        error += without_secrets(url)
     if_all = SetupError(f"The {where} {error}")
     if no_credit or status == 401:
         raise if_all
@@ -141,27 +138,28 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     or, where requests or tokens are used up, `x-ratelimit-reset-…: 1m2.5s`; else None.
     """
     given = {name.lower(): value.strip() for name, value in headers.items()}
-    if (milliseconds := _number(given.get("retry-after-ms", ""))) is not None:
+    if (milliseconds := duration_s(given.get("retry-after-ms", ""))) is not None:
         return milliseconds / 1000
     if after := given.get("retry-after"):
-        seconds = _number(after)
+        seconds = duration_s(after)
         return _until(after, now=given.get("date", "")) if seconds is None else seconds
     resets = [
         duration_s(given.get(f"x-ratelimit-reset-{what}", ""))
         for what in ("requests", "tokens")
-        if _number(given.get(f"x-ratelimit-remaining-{what}", "")) == 0
+        if duration_s(given.get(f"x-ratelimit-remaining-{what}", "")) == 0
     ]
     return max((reset for reset in resets if reset is not None), default=None)
 
 
 def duration_s(text: str) -> float | None:
     """`6m0s` → 360.0, `1h2m` → 3720.0, `120ms` → 0.12, `1.5` → 1.5; None for other texts."""
-    if (plain := _number(text)) is not None:
-        return plain
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[dhms])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+    if parts and "".join(map("".join, parts)) == text:
+        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) < float("inf"):
+            return seconds
+    return None
 
 
 def short(error: object, most: int = 200) -> str:
@@ -201,24 +199,10 @@ def _excerpt(body: bytes) -> str:
     return short(words) or "an empty body"
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 <= value < float("inf") else None
-
-
 def _until(date: str, *, now: str) -> float | None:
     """Seconds between two HTTP dates of one reply: this machine's clock may be wrong."""
-    if (moment := _moment(date)) is None:
-        return None
-    return max(0.0, (moment - (_moment(now) or datetime.now(UTC))).total_seconds())
-
-
-def _moment(date: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
+        until, since = map(parsedate_to_datetime, (date, now or formatdate(usegmt=True)))
+        return max(0.0, (until - since).total_seconds())
+    except (TypeError, ValueError):  # not a date, or without a time zone
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

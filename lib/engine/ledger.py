@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,7 @@ class Ledger:
 
     @staticmethod
     def key(request: Mapping[str, Any]) -> str:
-        """The hash of role, model, messages, sampling and engine; the address counts for vectors
-        alone."""
+        """The hash of role, model, messages, sampling and engine; of vectors the address, too."""
         return fingerprint(request, length=64)
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -68,24 +67,13 @@ class Ledger:
         return rows[0][0] if rows else None
 
     def write(self, key: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> Future[None]:
-        """Commit one reply; the future is done when it is on the disk.
+        """Commit one reply; the future is done when it is on the disk (else a SetupError).
 
         A key that is there already keeps its first reply.
-
-        Raises (the future):
-            SetupError: it could not be written.
         """
-        row = (
-            key,
-            request["role"],
-            request["model"],
-            json.dumps(request, ensure_ascii=False),
-            json.dumps(reply, ensure_ascii=False),
-            reply.get("prompt_tokens", 0),
-            reply.get("cached_tokens", 0),
-            reply.get("completion_tokens", 0),
-        )
-        return self._open_writer().write(row)
+        texts = (json.dumps(said, ensure_ascii=False) for said in (request, reply))
+        counts = (reply.get(f"{of}_tokens", 0) for of in ("prompt", "cached", "completion"))
+        return self._open_writer().write((key, request["role"], request["model"], *texts, *counts))
 
     def failed_before(self, key: str) -> bool:
         """Whether this request, which failed after all its attempts, did so once before; noted."""
@@ -103,15 +91,14 @@ class Ledger:
     def lock(self, key: str) -> bool:
         """False: another process is sending this request. True: it is ours until `unlock`.
 
-        One byte of a lock file stands for each request. The kernel frees the locks of a process
-        that dies: nothing has to expire or be cleaned up. A process is not kept out by its own.
+        One byte of a lock file stands for each request; the kernel frees those of a process that
+        dies. A process is not kept out by its own.
         """
-        try:
-            self._set_lock(key, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0)
-        except (BlockingIOError, PermissionError):
-            return False
-        except OSError:  # a file system without locks: rather pay twice than never
-            return True
+        with suppress(OSError):  # a file system without locks: rather pay twice than never
+            try:
+                self._set_lock(key, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0)
+            except (BlockingIOError, PermissionError):
+                return False
         return True
 
     def unlock(self, key: str) -> None:
@@ -156,8 +143,7 @@ class Ledger:
             model,
         )
         return [
-            (datetime.fromisoformat(minute).replace(tzinfo=UTC).timestamp(), tokens)
-            for minute, tokens in rows
+            (datetime.fromisoformat(f"{minute}Z").timestamp(), tokens) for minute, tokens in rows
         ]
 
     def close(self) -> None:
@@ -185,6 +171,5 @@ class Ledger:
 
 @cache
 def _lock_file(path: Path) -> int:
-    """Opened once and never closed: closing it would free the locks of the process's other ledgers
-    (POSIX)."""
+    """Opened once and never closed: that would free the locks of the process's other ledgers."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from lib.settings import SetupError, home, portable
 
@@ -16,7 +17,7 @@ _RESERVE_BYTES = 4 * 2**20  # room for some 300 replies
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _VERSION = 2
 
-Row = tuple[str, str, str, str, str, int, int, int]
+Row = tuple[Any, ...]  # in the order of _insert
 Commit = tuple[list[Row], Future[None]]
 
 
@@ -33,14 +34,12 @@ class Writer:
         self._db, self._lock = connect(path), threading.Lock()
         self._commits: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
         self._open: Commit | None = None  # the one that takes more rows
+        # Not an executor's: while the interpreter ends, that would take no more commits.
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
     def write(self, row: Row) -> Future[None]:
-        """Done when the row is on the disk; a SetupError if it could not be written.
-
-        All rows of a commit share one future.
-        """
+        """Done when the row is on the disk, else a SetupError; all rows of a commit share it."""
         with self._lock:
             if self._open is None:
                 self._open = [], Future()

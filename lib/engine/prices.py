@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 
 from lib.engine.faults import short
 from lib.engine.ledger import Usage
@@ -85,29 +84,27 @@ def load_prices() -> Prices:
     own = home() / "prices.yaml"
     path = own if own.exists() else PROJECT_DIR / "prices.yaml"
     try:
-        return _read(path, path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        return _read(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise SetupError(
-            f"{path} cannot be read: {short(error)}. Expected as_of, "
-            "currency and models, each as `name: {prompt: 0.15, cached: 0.075, completion: 0.60}`."
+            f"{path} cannot be read: {short(error)}. Expected as_of, currency and models, each as "
+            "`name: {prompt: 0.15, cached: 0.075, completion: 0.60}`, of a million tokens (cached "
+            "may be left out)."
         ) from error
 
 
 @cache  # each endpoint and each table of costs wants them
-def _read(path: Path, text: str) -> Prices:
+def _read(text: str) -> Prices:
     import yaml
 
     data = yaml.safe_load(text)
-    models = {str(name): _price(path, str(name), row) for name, row in data["models"].items()}
+    models = {str(name): _price(str(name), row) for name, row in data["models"].items()}
     return Prices(str(data["as_of"]), str(data["currency"]), models)
 
 
-def _price(path: Path, name: str, row: dict[str, float]) -> Price:
+def _price(name: str, row: dict[str, float]) -> Price:
     """`{prompt: 0.15, completion: 0.60}` → a Price; cached tokens then cost as the others."""
     numbers = all(isinstance(value, int | float) and value >= 0 for value in row.values())
     if not numbers or not {"prompt", "completion"} <= row.keys() <= _FIELDS:
-        raise SetupError(
-            f"{path}: the price of '{name}' is {row}. Expected prices of a million tokens, such as "
-            "{prompt: 0.15, cached: 0.075, completion: 0.60} (cached may be left out)."
-        )
+        raise ValueError(f"the price of '{name}' is {row}")
     return Price(row["prompt"], row.get("cached", row["prompt"]), row["completion"])

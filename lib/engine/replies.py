@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -160,22 +161,21 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
     Fault: it has another form, or is empty without a reason.
     """
     try:
-        choice, usage = data["choices"][0], _usage(data)
+        choice = data["choices"][0]
         message = choice["message"]
         text, refusal = text_of(message.get("content")), message.get("refusal")
         reason = choice.get("finish_reason") or ""
         reason = _REASON.get(reason.lower().rpartition(".")[2], reason)
-        thoughts = next(
-            (name for name in ("reasoning_content", "reasoning") if message.get(name)), ""
-        )
+        thoughts = [name for name in ("reasoning_content", "reasoning") if message.get(name)]
         if refusal and not text:
             reason = f"refused: {short(refusal)}"
         elif thoughts and not text and reason in ("stop", ""):
-            reason = f"all of it is in {thoughts}"
+            reason = f"all of it is in {thoughts[0]}"
         if reason == "error":  # a provider that broke off; text before that is no answer
             said = _object(choice.get("error")).get("message") or "it says no more"
             raise Fault(f"the {where} cut its reply: {short(said)}", kind="cut")
-        reply = Reply(whole(text), whole(reason), **usage, latency_s=round(latency_s, 4))
+        reply = replace(usage_of(data), latency_s=round(latency_s, 4))
+        reply = replace(reply, text=whole(text), finish_reason=whole(reason))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than a chat completion: {short(data)}"
         raise Fault(said, kind="unreadable") from error
@@ -186,17 +186,10 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
 
 def usage_of(data: Mapping[str, Any]) -> Reply:
     """A reply without text: what it took. Zeros where the endpoint does not say it."""
-    return Reply("", "", **_usage(data), latency_s=0.0)
-
-
-def _usage(data: Mapping[str, Any]) -> dict[str, int]:
     usage = _object(data.get("usage"))
+    read, written = (_count(usage.get(f"{part}_tokens")) for part in ("prompt", "completion"))
     details = _object(usage.get("prompt_tokens_details"))
-    return {
-        "prompt_tokens": _count(usage.get("prompt_tokens")),
-        "completion_tokens": _count(usage.get("completion_tokens")),
-        "cached_tokens": _count(details.get("cached_tokens")),
-    }
+    return Reply("", "", read, written, 0.0, _count(details.get("cached_tokens")))
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -205,11 +198,10 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def _count(value: Any) -> int:
     """0 where an endpoint sends something else: a reply is not lost for that."""
-    try:
-        count = int(value or 0)
-    except (TypeError, ValueError, OverflowError):
-        return 0
-    return count if 0 <= count < 1 << 40 else 0  # more is no count, and no ledger holds it
+    with suppress(TypeError, ValueError, OverflowError):
+        if 0 <= (count := int(value or 0)) < 1 << 40:  # more is no count, and no ledger holds it
+            return count
+    return 0
 
 
 def rejected_reply(rejected: RequestRejected) -> Reply:
@@ -232,7 +224,7 @@ def read_vectors(
         vectors = [[float(value) for value in rows[index]] for index in range(count)]
         if not all(any(v) and len(v) == len(vectors[0]) and isfinite(sum(v)) for v in vectors):
             raise ValueError("not numbers, all zero, or of several lengths")
-        return vectors, _usage(data)["prompt_tokens"]
+        return vectors, usage_of(data).prompt_tokens
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than {count} vectors: {short(data)}"
         raise Fault(said, kind="unreadable") from error

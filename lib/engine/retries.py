@@ -1,10 +1,9 @@
 """The retry loop: a request is attempted until it is answered or has failed too often.
 
-A reply that came and cannot be read was written, and is probably billed: the attempt counts as
-paid, by the reply's usage or by estimate. A whole one is asked for once more, one that was cut on
-its way twice more; mixed, both together twice more at most. A request that timed out may be billed:
-the budget counts it by estimate, and it is shown apart. Other faults count as free. All these are
-attempted again up to max_retries times; 429 as long as timeout_s lets it.
+A reply that came and cannot be read counts as paid, by its usage or by estimate. A whole one is
+asked for once more, one that was cut twice more; mixed, both together twice more at most. A request
+that timed out may be billed: the budget counts it by estimate, and it is shown apart. Other faults
+count as free. All are attempted again up to max_retries times; 429 as long as timeout_s lets it.
 """
 
 import asyncio
@@ -41,9 +40,8 @@ _SAY_EVERY_S = 30.0
 class RetryLoop:
     """One pool of slots for all requests to an endpoint; an async context manager.
 
-    A request that waits for its retry gives its slot back. Where the endpoint refuses several in a
-    row, all pause. Before anything was answered, one ping says whose fault a failure is: the
-    request's or the endpoint's.
+    A request that waits for its retry gives its slot back. Before anything was answered, one ping
+    says whose fault a failure is: the request's or the endpoint's.
     """
 
     def __init__(
@@ -103,7 +101,8 @@ class RetryLoop:
                     many = self._rejected_in_row % _FAILED_IN_ROW == 0  # a key may be withdrawn
                     await self._demand_answers(ping, again=many)
                     raise
-                self._answer()
+                self._answered, self._fault = True, None
+                self._failed_in_row = self._rejected_in_row = 0
                 return result, used
             except Fault as transient:
                 fault, used = transient, transient.used
@@ -120,11 +119,7 @@ class RetryLoop:
                 if of_all := await self._error_of_all(failed, ping):
                     self.scheduler.stop(of_all)
                     raise of_all from None
-                raise RequestFailed(f"{failed}{self._only_short()}") from None
-
-    def _answer(self) -> None:
-        self._answered, self._fault = True, None
-        self._failed_in_row = self._rejected_in_row = 0
+                raise RequestFailed(str(failed)) from None
 
     def _note(self, entry: Entry, fault: Fault) -> None:
         """Keep why requests wait. Refusals for longer than timeout_s, and no reply: the end."""
@@ -189,24 +184,16 @@ class RetryLoop:
             return error
         except Fault as dead:
             if dead.kind != "busy":
-                fix = "check the base URL, and what runs there."
-                if self._is_ours:
-                    fix = "run 3_deploy.ipynb, which starts its server again."
-                return SetupError(
-                    f"{said}. Nothing was answered before, not even a short request: {fix}"
-                )
+                ours = "run 3_deploy.ipynb, which starts its server again"
+                fix = ours if self._is_ours else "check the base URL, and what runs there"
+                before = "Nothing was answered before, not even a short request"
+                return SetupError(f"{said}. {before}: {fix}.")
         if in_row < _FAILED_IN_ROW:
             return None
         return SetupError(
-            f"{said}{self._only_short()}. It is the {in_row}th request in a row that failed: "
+            f"{said}. It is the {in_row}th request in a row that failed: "
             "nothing more is sent. Every reply is in the ledger: run this again to go on."
         )
-
-    def _only_short(self) -> str:
-        """What is odd about an endpoint that answered the ping alone."""
-        if self._answered or not self._pinged:
-            return ""
-        return "; only a short request, without a system message, was answered"
 
     def _back_off_s(self, fault: Fault, tries: Counter[str]) -> float:
         """Seconds until the next attempt; EndpointError: the request has failed too often."""

@@ -5,11 +5,10 @@ import heapq
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.limits import Limit
-from lib.engine.pace import Pace
+from lib.engine.limits import Limit, Pace
 
 _NEGLIGIBLE_S = 1e-4
 _BUDGET_POLL_S = 0.1  # between checks whether another endpoint has released some of the budget
@@ -22,12 +21,8 @@ class Entry:
     priority: int
     number: int
     estimate: Estimate
-    start: asyncio.Future[None] | None = None  # set: it may start
+    start: asyncio.Future[None] = field(init=False)  # set: it may start
     started_at: float = 0.0
-
-    @property
-    def waits(self) -> bool:
-        return self.start is not None and not self.start.done()
 
 
 class Scheduler:
@@ -35,7 +30,7 @@ class Scheduler:
 
     A free slot goes to the lowest priority number, then to the first that came. Numbers above 0 are
     for requests that lead to others, as questions to answers: they start when fewer than `slots`
-    others wait. So rows are finished early, and no slot is idle at the end.
+    others wait, so rows are finished early.
     """
 
     def __init__(self, slots: int, *, limits: Sequence[Limit] = (), budget: Budget) -> None:
@@ -98,7 +93,7 @@ class Scheduler:
         self._stopped = error
         queued = [entry for _, _, entry in (*self._queue, *self._low_priority)]
         for entry in [*queued, *self._delayed.values()]:
-            if entry.start is not None and not entry.start.done():
+            if not entry.start.done():
                 entry.start.set_exception(self._copy(error))
         self._queue, self._low_priority, self._delayed = [], [], {}
 
@@ -109,7 +104,7 @@ class Scheduler:
 
     def _enqueue(self, entry: Entry) -> None:
         self._delayed.pop(entry.number, None)
-        if entry.waits:
+        if not entry.start.done():
             queue = self._low_priority if entry.priority > 0 else self._queue
             heapq.heappush(queue, (entry.priority, entry.number, entry))
             self._start_requests()
@@ -121,7 +116,7 @@ class Scheduler:
             if not (queue := self._low_priority if low else self._queue):
                 return
             entry = queue[0][2]
-            if not entry.waits:  # cancelled
+            if entry.start.done():  # cancelled
                 heapq.heappop(queue)
                 continue
             if not self._budget.fits(entry.estimate):
@@ -135,7 +130,11 @@ class Scheduler:
                 self._set_timer(delay_s)
                 return
             heapq.heappop(queue)
-            self._start(entry)
+            entry.started_at = time.monotonic()
+            self._free -= 1
+            for shared in (self.pace, *self._limits, self._budget):
+                shared.reserve(entry.estimate)
+            entry.start.set_result(None)
 
     def _set_timer(self, delay_s: float) -> None:
         def expired() -> None:
@@ -144,12 +143,3 @@ class Scheduler:
 
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(delay_s, expired)
-
-    def _start(self, entry: Entry) -> None:
-        entry.started_at = time.monotonic()
-        self._free -= 1
-        self.pace.start(entry.estimate)
-        for shared in (*self._limits, self._budget):
-            shared.reserve(entry.estimate)
-        if entry.start is not None:
-            entry.start.set_result(None)

@@ -1,7 +1,5 @@
 """The openai SDK's client, for what is asked seldom: files, batches, fine-tuning jobs, streams."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,19 +14,17 @@ def sdk_client(settings: EndpointSettings) -> Any:
     proxy_of(settings.base_url)  # a SOCKS proxy is refused clearly
     is_local = urlsplit(settings.base_url).hostname in LOCAL_HOSTS  # no proxy
     http_client = openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_local)
-    token = _token_of(settings) if settings.use_entra_id else None
+    token = entra_token(settings).get_now if settings.use_entra_id else None
     if settings.style == "openai":
         return openai.OpenAI(
             api_key=token or settings.api_key, base_url=settings.base_url, http_client=http_client
         )
-    options: dict[str, Any] = {"api_key": settings.api_key}
-    if token:
-        options = {"azure_ad_token_provider": token}
     return openai.AzureOpenAI(
+        api_key=settings.api_key or None,
+        azure_ad_token_provider=token,
         azure_endpoint=settings.base_url,
         api_version=settings.api_version,
         http_client=http_client,
-        **options,
     )
 
 
@@ -37,8 +33,3 @@ def short_faults() -> tuple[type[Exception], ...]:
     import openai
 
     return openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError
-
-
-def _token_of(settings: EndpointSettings) -> Callable[[], str]:
-    entra = entra_token(settings)
-    return lambda: asyncio.run(entra.get())

@@ -38,16 +38,12 @@ def stream_reply(
 ) -> Reply:
     """A reply from the ledger, else from the endpoint; then on_text gets its text so far.
 
-    The whole text is given when it is committed, and only in what is returned.
+    The whole text is only in what is returned, when it is committed. Run it in a thread of its own:
+    a paid reply is committed, also if nobody reads it any more. Two equal requests at one time are
+    sent once, also by two processes. Thoughts are shown only where the prompt opens them.
 
-    Run it in a thread of its own: a reply that is paid is committed, also if nobody reads it any
-    more. Two equal requests at one time are sent once, also by two processes. What the model thinks
-    is not shown (where the prompt opens the thoughts, they are shown until they end).
-
-    Raises:
-        EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.
-        BudgetSpent: it was not sent.
-        SetupError: the budget limits the cost, and the model has no price.
+    EndpointError: it could not be reached, refused, or cut its reply, which is then not kept.
+    BudgetSpent: it was not sent.
     """
     request = chat_request(settings, messages, max_tokens, 0.0)
     key, me = Ledger.key(request), object()
@@ -64,7 +60,9 @@ def stream_reply(
     except RequestRejected as rejected:
         raise EndpointError(f"the {settings.where} refuses it ({rejected})") from rejected
     except Fault as fault:
-        raise EndpointError(str(fault)) from fault
+        ended = settings.engine and fault.kind == "unreachable"
+        fix = "; run 3_deploy.ipynb, which starts its server again" if ended else ""
+        raise EndpointError(f"{fault}{fix}") from fault
     finally:
         if _SENDING.get(key) is me:
             ledger.unlock(key)

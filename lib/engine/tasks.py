@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from lib.engine.faults import EndpointError
@@ -42,14 +43,19 @@ async def gather_all(
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end from plain code, also inside a notebook's running event loop.
+    """Run a coroutine to its end, also inside a notebook's running event loop.
 
     An interrupt (Ctrl-C, a kernel's stop button) cancels it and waits for its clean-up.
     """
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Result]]] = []
+    loop_factory: Any = None
+    with suppress(ImportError):  # on Windows
+        import uvloop
+
+        loop_factory = uvloop.new_event_loop  # it sends requests sooner (docs/experiments.md)
 
     def work() -> Result:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
             loop = runner.get_loop()
             running.append((loop, loop.create_task(coroutine)))
             return loop.run_until_complete(running[0][1])
@@ -62,12 +68,3 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
             for loop, task in running:
                 loop.call_soon_threadsafe(task.cancel)
             raise
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, which sends requests sooner (docs/experiments.md); None on Windows."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Hashable
+from functools import cache
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -37,10 +38,7 @@ class AdaptiveTimeout:
         return min(self._longest_s, max(_SHORTEST_S, _FACTOR * usual_s * 2.0**timeouts))
 
     async def within(self, request: Awaitable[Result], kind: Hashable, *, timeouts: int) -> Result:
-        """Its result, or a TimeoutError when it has taken too long.
-
-        The duration of a request that raises another error is not counted.
-        """
+        """Its result, or a TimeoutError; the duration of one that raises another is not counted."""
         if self._checking is None:
             self._checking = asyncio.create_task(self._check())
         start = time.monotonic()
@@ -68,9 +66,7 @@ class AdaptiveTimeout:
         while True:
             await asyncio.sleep(min(_CHECK_EVERY_S, self._longest_s / 4))
             now, loop_now = time.monotonic(), asyncio.get_running_loop().time()
-            limits: dict[tuple[Hashable, int], float] = {}
+            limit_s = cache(self.timeout_s)  # of each kind once
             for scope, (kind, timeouts, start) in list(self._in_flight.items()):
-                if (kind, timeouts) not in limits:
-                    limits[kind, timeouts] = self.timeout_s(kind, timeouts=timeouts)
-                if now - start > limits[kind, timeouts] and not scope.expired():
+                if now - start > limit_s(kind, timeouts=timeouts) and not scope.expired():
                     scope.reschedule(loop_now)

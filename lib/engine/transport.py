@@ -64,7 +64,7 @@ class Transport:
         headers = {}
         if self._entra is not None:
             headers["Authorization"] = f"Bearer {await self._entra.get()}"
-        where = self._settings.where
+        where, response = self._settings.where, None
         url = url_of(self._settings, path)
         try:
             response = await self._session.post(
@@ -74,11 +74,7 @@ class Transport:
                 headers=headers,
                 proxy=self._proxy,
             )
-            try:
-                body = await response.read()  # it releases the connection, or closes it
-            except (aiohttp.ClientError, OSError) as error:
-                message = f"the {where} cut its reply: {short(error) or type(error).__name__}"
-                raise Fault(message, kind="cut" if response.ok else "server") from error
+            body = await response.read()  # it releases the connection, or closes it
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise no_address(where) from error
         except aiohttp.ClientConnectorCertificateError as error:
@@ -96,8 +92,9 @@ class Transport:
             message = f"the {where} cannot be reached: {short(error).replace(' ssl:default', '')}"
             raise Fault(message, kind="unreachable") from error
         except (aiohttp.ClientError, OSError) as error:
-            message = f"the {where} broke the connection: {short(error) or type(error).__name__}"
-            raise Fault(message, kind="server") from error
+            how = "cut its reply" if response else "broke the connection"
+            message = f"the {where} {how}: {short(error) or type(error).__name__}"
+            raise Fault(message, kind="cut" if response and response.ok else "server") from error
         return read_body(response.status, response.headers, body, self._settings, url)
 
 
@@ -168,10 +165,7 @@ def entra_token(settings: EndpointSettings) -> "EntraToken":
 
 
 class EntraToken:
-    """A bearer token from this machine's login (environment, managed identity, `az login`, …).
-
-    `role`: what it is for, in messages; `scope`: of which service.
-    """
+    """A bearer token of a service (`scope`) from this machine's login (`az login`, …)."""
 
     def __init__(self, role: str, scope: str) -> None:
         try:
@@ -185,6 +179,9 @@ class EntraToken:
         self._role, self._scope, self._credential = role, scope, DefaultAzureCredential()
         self._token, self._expires = "", 0.0
         self._renewing = asyncio.Lock()
+
+    def get_now(self) -> str:
+        return asyncio.run(self.get())
 
     async def get(self) -> str:
         """A token that stays valid for some minutes; Entra ID is asked once for all requests."""

@@ -65,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    chosen, unread = (runs.load_runs(options.names), []) if options.names else runs.all_runs()
+    chosen, unread = (
+        ([*map(runs.load_run, options.names)], []) if options.names else runs.all_runs()
+    )
     runs.require_known(chosen, metrics=options.metric, conditions=options.condition)
     parts = [
         text.leaderboard(chosen, metric=metric, condition=condition, markdown=options.markdown)
@@ -79,7 +81,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    run, base = runs.load_runs([options.name, options.against])
+    run, base = runs.load_run(options.name), runs.load_run(options.against)
     found = gate(run, base, metrics=options.metric, conditions=options.condition)
     worse = regressions(found)
     said = [f"WORSE: {one}." for one in worse] or ["Nothing got worse beyond its interval."]

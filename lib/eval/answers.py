@@ -1,6 +1,7 @@
 """Cases → answers of every model, through the request engine and its ledger."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -34,12 +35,10 @@ def answer_cases(
 ) -> list[Answer]:
     """Ask every model every case; the answers model by model, in the cases' order.
 
-    All endpoints are asked at once, at most `recipe.slots` requests in flight to each. So on one
-    machine they share its cores evenly, and their latencies can be compared with each other. Models
-    of one role share its endpoint, in their order; a question's cases are asked one after another,
-    since a server that keeps the beginnings of prompts reads top_3 once for top_5. Replies in the
-    ledger are not asked again, so a killed run continues. The budget is for all endpoints together,
-    the recipe's limits are for each.
+    All endpoints are asked at once, so that on one machine they share its cores evenly and their
+    latencies can be compared. Models of one role share its endpoint, in their order. A question's
+    cases follow each other: a server that caches prefixes reads top_3 once for top_5. The budget is
+    for all endpoints together, the recipe's limits are for each.
     """
     settings = {model.role: endpoint_of(model) for model in models}
     models = [replace(model, prompt=for_student(model.prompt, recipe.run_name)) for model in models]
@@ -54,9 +53,7 @@ def answer_cases(
         _answer(model, case, reply) for (model, case), reply in zip(asked, replies, strict=True)
     ]
     for model in models:
-        of_model = [one for one in answers if one.model == model.name]
-        _say_what_is_too_long(model, of_model)
-        _say_what_was_cut(model, of_model, recipe)
+        _say_what_is_not_whole(model, [one for one in answers if one.model == model.name], recipe)
     return answers
 
 
@@ -96,23 +93,19 @@ async def _ask(
     return got
 
 
-def _say_what_is_too_long(model: EvalModel, answers: Sequence[Answer]) -> None:
-    """Prompts that the engine of 3_deploy should have refused, and did not."""
+def _say_what_is_not_whole(model: EvalModel, answers: Sequence[Answer], recipe: Recipe) -> None:
+    """Prompts that the engine of 3_deploy should have refused, and did not; many replies cut."""
     state, name = read_state(model.run_name) if model.run_name else {}, model.role.upper()
     engine, _, ignored = state.get(f"{name}_SERVED_BY", "").partition(",")
-    if "long prompts" not in ignored:
-        return
-    path = home() / state[f"{name}_SERVED_DIR"] / "config.json"
-    limit = (path.is_file() and read_json(path).get("max_position_embeddings")) or 0
-    if too_long := sum(one.prompt_tokens > limit > 0 for one in answers):
-        print(
-            f"{model.name}: {too_long:,} of {len(answers):,} prompts are longer than its {limit:,} "
-            f"tokens of context, and {engine} does not refuse them. Lower top_k or chunk_chars."
-        )
-
-
-def _say_what_was_cut(model: EvalModel, answers: Sequence[Answer], recipe: Recipe) -> None:
-    """Replies that end before their answer, where they are many: all are wrong in the verdict."""
+    if "long prompts" in ignored:
+        path = home() / state[f"{name}_SERVED_DIR"] / "config.json"
+        limit = (path.is_file() and read_json(path).get("max_position_embeddings")) or math.inf
+        if too_long := sum(one.prompt_tokens > limit for one in answers):
+            print(
+                f"{model.name}: {too_long:,} of {len(answers):,} prompts are longer than its "
+                f"{limit:,} tokens of context, and {engine} does not refuse them. Lower top_k or "
+                "chunk_chars."
+            )
     cut = sum(no_answer(one) == CUT for one in answers)
     if cut > _MANY_CUT * len(answers):
         print(

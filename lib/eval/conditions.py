@@ -50,19 +50,14 @@ def build_cases(
     """Every question under those of MEANINGS and with retrieved chunks, conditions outermost.
 
     - `distractors_only`: the row's context, its oracle replaced by another of `chunks`, the corpus.
-    - `top_3`, … for each k in top_k: the k nearest chunks of the corpus, nearest first, by the
-      first of the recipe's retrieval settings.
+    - `top_3`, … for each k in top_k: the k nearest chunks by the recipe's first retrieval setting.
     - `top_5_hybrid_rerank`, … for each other setting: the same by it, for the k that decides.
 
-    Questions that people wrote have no known oracle: they are asked with a closed book and with
-    retrieved chunks only.
+    Questions that people wrote have no known oracle: closed book and retrieved chunks only.
     """
     with_oracle = [question for question in questions if question.oracle != UNKNOWN]
     if missing := len(questions) - len(with_oracle):
-        needs_oracle = ", ".join(name for name in MEANINGS if name != CLOSED_BOOK)
-        print(
-            f"{missing:,} questions have no known oracle, and are not asked under {needs_oracle}."
-        )
+        print(f"{missing:,} questions have no known oracle: no condition with an oracle has them.")
     retrieved = _retrieved(index, [question.text for question in questions], recipe)
     return [
         *(_case(question, CLOSED_BOOK, ()) for question in questions),
@@ -125,9 +120,6 @@ def meaning(condition: str, first: str = DENSE) -> str:
     chunks = f"the {condition.split('_')[1]} nearest chunks"
     setting = setting_of(condition)
     return chunks if not setting and first == DENSE else f"{chunks} by {setting or first}"
-
-
-# --- distractors alone ---------------------------------------------------------------------------
 
 
 def cases_without_oracle(questions: Sequence[EvalQuestion], chunks: Sequence[Chunk]) -> list[Case]:

@@ -1,11 +1,8 @@
 """What the evaluation's questions share with the rows that the student was trained on.
 
-- `chunks`: the question's oracle, or a chunk that counts as the same (lib/duplicates.py), is in a
-  training or validation row, as oracle or as distractor.
-- `questions`: a training question has the same words, or nearly.
-
-Both stop the evaluation unless allow_leakage names them. A shared answer alone is not a leak ("42"
-answers many questions): it is only counted.
+Two kinds leak, see KINDS: a chunk counts as the same by lib/duplicates.py, rows are those of
+training and validation, their distractors too. A shared answer alone is not a leak ("42" answers
+many questions): it is only counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,11 +50,6 @@ class Leakage:
     def of(self, kind: str) -> list[Leak]:
         return [leak for leak in self.leaks if leak.kind == kind]
 
-    @property
-    def stopping(self) -> list[str]:
-        """The kinds that were found and are not allowed."""
-        return [kind for kind in KINDS if self.of(kind) and kind not in self.allowed]
-
 
 def check_leakage(dataset_dir: Path, questions: Sequence[EvalQuestion], recipe: Recipe) -> Leakage:
     """Compare the questions with every training and validation row of the dataset.
@@ -66,35 +58,33 @@ def check_leakage(dataset_dir: Path, questions: Sequence[EvalQuestion], recipe: 
     """
     dataset = read_dataset(dataset_dir)
     rows = dataset.examples("train", "valid")
+    leaks = [*_shared_chunks(questions, rows, dataset.chunks)]
+    alike = same_questions([q.text for q in questions], [row.question.text for row in rows])
+    for number, place in alike.items():
+        question, row = questions[number], rows[place]
+        leaks.append(Leak("questions", question.id, question.text, row.id, row.question.text))
     shared_answers = {normalise(row.question.answer) for row in rows}
     leakage = Leakage(
         num_questions=len(questions),
         num_with_oracle=sum(question.oracle != UNKNOWN for question in questions),
         num_rows=len(rows),
-        leaks=(
-            *_shared_chunks(questions, rows, dataset.chunks),
-            *_same_questions(questions, rows),
-        ),
+        leaks=tuple(leaks),
         num_shared_answers=sum(normalise(q.answer) in shared_answers for q in questions),
         allowed=tuple(recipe.allow_leakage),
     )
-    if leakage.stopping:
-        raise SetupError(_complaint(leakage))
+    if stopping := [kind for kind in KINDS if leakage.of(kind) and kind not in leakage.allowed]:
+        allowed = [kind for kind in KINDS if kind in (*leakage.allowed, *stopping)]
+        parts = []
+        for kind in stopping:
+            of_kind = leakage.of(kind)
+            first = "; ".join(map(example, of_kind[:_NUM_SHOWN]))
+            parts.append(f"{kind}: {len(of_kind):,} of {len(questions):,} ({first})")
+        raise SetupError(
+            f"The questions share with training {' · '.join(parts)}. Answers to trained questions "
+            "prove nothing: make the dataset anew with 1_gen.ipynb, or leave these questions out. "
+            f"If it is on purpose, allow it by name: allow_leakage = {allowed}."
+        )
     return leakage
-
-
-def _complaint(leakage: Leakage) -> str:
-    allowed = [kind for kind in KINDS if kind in (*leakage.allowed, *leakage.stopping)]
-    parts = []
-    for kind in leakage.stopping:
-        found = leakage.of(kind)
-        first = "; ".join(example(leak) for leak in found[:_NUM_SHOWN])
-        parts.append(f"{kind}: {len(found):,} of {leakage.num_questions:,} ({first})")
-    return (
-        f"The questions share with training {' · '.join(parts)}. Answers to trained questions "
-        "prove nothing: make the dataset anew with 1_gen.ipynb, or leave these questions out. If "
-        f"it is on purpose, allow it by name: allow_leakage = {allowed}."
-    )
 
 
 def example(leak: Leak) -> str:
@@ -121,13 +111,3 @@ def _shared_chunks(
             if chunk_id in first_row:
                 yield Leak("chunks", question.id, question.text, first_row[chunk_id], chunk_id)
                 break
-
-
-def _same_questions(
-    questions: Sequence[EvalQuestion], rows: Sequence[RaftExample]
-) -> Iterator[Leak]:
-    """Leaks of kind "questions"."""
-    found = same_questions([q.text for q in questions], [row.question.text for row in rows])
-    for number, place in found.items():
-        question, row = questions[number], rows[place]
-        yield Leak("questions", question.id, question.text, row.id, row.question.text)

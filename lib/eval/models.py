@@ -11,6 +11,7 @@ from lib.settings import SetupError
 STUDENT, BASELINE = "student", "baseline"
 PLAIN = f", {PLAIN_PROMPT.name}"  # ends the name of a model that is asked with that prompt
 _SERVED = (STUDENT, BASELINE)  # by 3_deploy, unless .env names an endpoint
+_STYLES = ("OPENAI_", "AZURE_OPENAI_")  # of variables, behind a role's prefix
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,24 @@ class EvalModel:
 def eval_models(recipe: Recipe, *, deployed: bool = True) -> list[EvalModel]:
     """`models = ["student", "baseline", "gpt-4o"]` → these and "baseline, plain prompt".
 
-    Every model is asked with the student's prompt. A model that was not trained on this format may
-    do better without it, so the baseline is also asked with a plain prompt, unless the recipe's
-    plain_baseline is False. `", plain prompt"` behind any other name does the same. Any other name
-    is an endpoint of its own: GPT_4O_OPENAI_… or GPT_4O_AZURE_OPENAI_… of .env describe `gpt-4o`.
+    Every model is asked with the student's prompt. One that was not trained on it may do better
+    without, so the baseline is also asked with a plain prompt (plain_baseline), as is any other
+    name with `", plain prompt"` behind it. Other names are endpoints: `gpt-4o` has GPT_4O_OPENAI_….
 
     Before 3_deploy (deployed = False) student and baseline need no endpoint yet.
     """
     names, plain = list(recipe.models), f"{BASELINE}{PLAIN}"
     if recipe.plain_baseline and BASELINE in names and plain not in names:
         names.insert(names.index(BASELINE) + 1, plain)
-    models = [_model(name, recipe.run_name) for name in names]
-    _demand_own_prefixes({model.role for model in models})
+    models = []
+    for name in names:
+        role = name.removesuffix(PLAIN)
+        if role == "embedding" or not re.search("[A-Za-z0-9]", role):
+            expected = "student, baseline, teacher, or the name of an endpoint in .env"
+            raise SetupError(f"models names {name!r}: expected {expected}. Change it.")
+        prompt = STUDENT_PROMPT if role == name else PLAIN_PROMPT
+        models.append(EvalModel(name, role, prompt, recipe.run_name))
+    _demand_own_variables({model.role for model in models})
     for model in models:
         if deployed or model.role not in _SERVED:
             endpoint_of(model)
@@ -60,27 +67,14 @@ def endpoint_of(model: EvalModel) -> EndpointSettings:
     return settings
 
 
-def _model(name: str, run_name: str) -> EvalModel:
-    role = name.removesuffix(PLAIN)
-    if role == "embedding" or not re.search("[A-Za-z0-9]", role):
-        expected = "student, baseline, teacher, or the name of an endpoint in .env"
-        raise SetupError(f"models names {name!r}: expected {expected}. Change it.")
-    return EvalModel(name, role, STUDENT_PROMPT if role == name else PLAIN_PROMPT, run_name)
-
-
-def _demand_own_prefixes(roles: set[str]) -> None:
+def _demand_own_variables(roles: set[str]) -> None:
     """No two roles may read the same variables, and none those without a prefix."""
-    owners = {prefix: role for role, prefixes in PREFIXES.items() for prefix in prefixes}
-    for role in sorted(roles):
-        for prefix in prefixes_of(role):
-            owner = owners.setdefault(prefix, role)
+    owners = dict.fromkeys(_STYLES, "another role")
+    for role in [*PREFIXES, *sorted(roles - PREFIXES.keys())]:
+        for name in (prefix + style for prefix in prefixes_of(role) for style in _STYLES):
+            owner = owners.setdefault(name, role)
             if owner != role:
                 raise SetupError(
-                    f"models names {role!r}, which reads {prefix}OPENAI_… as {owner!r} does. "
-                    f"Write {owner}, or give it another name."
-                )
-            if prefix.endswith("AZURE_"):
-                raise SetupError(
-                    f"models names {role!r}, whose {prefix}OPENAI_… would be read as Azure's "
-                    "style of another. Give it another name."
+                    f"models names {role!r}, which reads {name}… as {owner} does. Write {owner}, "
+                    "or give it another name."
                 )

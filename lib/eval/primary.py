@@ -48,7 +48,11 @@ def declare_primary(
 
 def _metric(questions: Sequence[EvalQuestion], judge: Judge | None) -> tuple[str, str]:
     """The metric that decides, and why it is not exact match."""
-    words = median(_words(question.answer) for question in questions) if questions else 0
+    lengths = [  # in words; a character of a script without spaces is half a word
+        sum(1 if len(token) > 1 else 0.5 for token in tokens(question.answer))
+        for question in questions
+    ]
+    words = median(lengths or [0])
     if words < LONG_ANSWER:
         return HEADLINE, ""
     judged = judge and JUDGE_CORRECT in (judge.recipe.judge_metrics or [JUDGE_CORRECT])
@@ -57,8 +61,3 @@ def _metric(questions: Sequence[EvalQuestion], judge: Judge | None) -> tuple[str
         f"Half of the right answers have {words:.0f} words or more, which hardly any reply repeats "
         f"word for word: exact match is of no use, and {metric_name(metric)} decides."
     )
-
-
-def _words(answer: str) -> float:
-    """A character of a script without spaces is half a word."""
-    return sum(1 if len(token) > 1 else 0.5 for token in tokens(answer))

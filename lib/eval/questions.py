@@ -53,12 +53,6 @@ class EvalQuestion:
         return f"{place}, {self.provenance}" if self.provenance else place
 
 
-def count_provenance(questions: Sequence[EvalQuestion]) -> dict[str, int]:
-    """`{"eval split": 57, "picked by a reviewer": 3}`, the largest first."""
-    counts = Counter(question.provenance or "unknown" for question in questions)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
 def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
     """The questions of people (1_gen's eval_file), else the teacher's of `hf/eval.jsonl`.
 

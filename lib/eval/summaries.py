@@ -6,28 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lib.eval.conditions import by_first_setting, setting_of
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import LOWER_IS_BETTER, NO_ANSWER, REFUSED_RIGHTLY
+from lib.eval.metrics.scoring import LOWER_IS_BETTER, NO_ANSWER, REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
-from lib.eval.statistics.clustered import (
-    ALPHA,
-    MIN_CLUSTERS,
-    TINY,
-    Interval,
-    Sample,
-    intervals,
-    make_sample,
-)
-from lib.eval.statistics.pairs import (
-    CANNOT_TELL,
-    exact_p,
-    holm,
-    questions_needed,
-    tested,
-    turned,
-    verdict,
-)
+from lib.eval.statistics import clustered, pairs
 from lib.records import Score
 
 Where = tuple[str, str, str]  # model, condition, metric
@@ -60,12 +42,12 @@ def summarise(
     scores = list(scores)
     table = _table(scores, clusters)
     samples = [
-        make_sample([*values.values()], [clusters[question] for question in values])
+        clustered.make_sample([*values.values()], [clusters[question] for question in values])
         for values in table.values()
     ]
-    pairs = _pairs(table, clusters, models)
-    _test(pairs, primary)
-    found = intervals([*samples, *(pair.sample for pair in pairs)], seed=seed)
+    compared = _pairs(table, clusters, models)
+    _test(compared, primary)
+    found = clustered.intervals([*samples, *(pair.sample for pair in compared)], seed=seed)
     unscored = Counter(_where(score) for score in scores if score.value is None)
     no_answer = Counter(_where(score) for score in scores if score.explanation in NO_ANSWER)
     return Results(
@@ -78,7 +60,7 @@ def summarise(
             )
             for (where, values), interval in zip(table.items(), found, strict=False)
         ],
-        comparisons=[*map(_comparison, pairs, found[len(samples) :])],
+        comparisons=[*map(_comparison, compared, found[len(samples) :])],
         primary=primary,
     )
 
@@ -97,13 +79,8 @@ def _table(scores: Iterable[Score], clusters: Mapping[str, str]) -> dict[Where, 
         if score.question_id not in clusters:
             raise ValueError(f"question {score.question_id!r} has scores, and is in no cluster")
         values[score.question_id] = score.value
-    rank = {question: place for place, question in enumerate(clusters)}
     return {
-        where: {
-            question: value
-            for question in sorted(values, key=rank.__getitem__)
-            if (value := values[question]) is not None
-        }
+        where: {id: value for id in clusters if (value := values.get(id)) is not None}
         for where, values in listed.items()
     }
 
@@ -118,7 +95,7 @@ class _Pair:
     where: Where
     against: Where
     values: list[tuple[float, float]]  # of the questions that both have a value for
-    sample: Sample  # of their differences
+    sample: clustered.Sample  # of their differences
     p: float = math.nan
     p_holm: float = math.nan
 
@@ -126,7 +103,7 @@ class _Pair:
 def _pairs(
     table: Mapping[Where, Values], clusters: Mapping[str, str], models: Sequence[str]
 ) -> list[_Pair]:
-    pairs = []
+    found = []
     for where, mine in table.items():
         model, condition, metric = where
         others = [(other, condition, metric) for other in models[1:] if model == models[0]]
@@ -136,36 +113,36 @@ def _pairs(
             theirs = table[against]
             both = {q: (value, theirs[q]) for q, value in mine.items() if q in theirs}
             differences = [value - other for value, other in both.values()]
-            sample = make_sample(differences, [clusters[q] for q in both], paired=True)
-            pairs.append(_Pair(where, against, [*both.values()], sample))
-    return pairs
+            sample = clustered.make_sample(differences, [clusters[q] for q in both], paired=True)
+            found.append(_Pair(where, against, [*both.values()], sample))
+    return found
 
 
-def _test(pairs: Iterable[_Pair], primary: Primary) -> None:
+def _test(compared: Iterable[_Pair], primary: Primary) -> None:
     """The primary comparison alone, the secondary ones together; the others are not tested."""
     decides = (primary.against, primary.condition, primary.metric)
-    tested = [pair for pair in pairs if pair.where[2] in (primary.metric, REFUSED_RIGHTLY)]
+    tested = [pair for pair in compared if pair.where[2] in (primary.metric, REFUSED_RIGHTLY)]
     for pair in tested:
-        pair.p = exact_p(pair.sample.totals.tolist())
+        pair.p = pairs.exact_p(pair.sample.totals.tolist())
     secondary = [pair for pair in tested if pair.against != decides]
-    corrected = holm([pair.p for pair in secondary])
+    corrected = pairs.holm([pair.p for pair in secondary])
     for pair, (p_holm, level) in zip(secondary, corrected, strict=True):
         pair.p_holm, pair.sample = p_holm, replace(pair.sample, level=level)
 
 
-def _comparison(pair: _Pair, interval: Interval) -> Comparison:
+def _comparison(pair: _Pair, interval: clustered.Interval) -> Comparison:
     model, condition, metric = pair.where
     against, against_condition, _ = pair.against
     n, difference, bounds, word = len(pair.values), pair.sample.mean, interval, ""
     if not math.isnan(pair.p):
         p = pair.p if math.isnan(pair.p_holm) else pair.p_holm
-        bounds = tested(interval, rejected=p < ALPHA)
-        word = verdict(bounds)
+        bounds = pairs.tested(interval, rejected=p < clustered.ALPHA)
+        word = pairs.verdict(bounds)
     level = pair.sample.level
-    needed = questions_needed(difference, interval.low, interval.high, n=n, level=level)
-    differ = (abs(pair.sample.totals) > TINY).sum()
-    if needed and differ < MIN_CLUSTERS:  # no test shows anything in so few
-        needed = max(needed, math.ceil(n * MIN_CLUSTERS / differ))
+    needed = pairs.questions_needed(difference, interval.low, interval.high, n=n, level=level)
+    differ = (abs(pair.sample.totals) > clustered.TINY).sum()
+    if needed and differ < clustered.MIN_CLUSTERS:  # no test shows anything in so few
+        needed = max(needed, math.ceil(n * clustered.MIN_CLUSTERS / differ))
     return Comparison(
         model=model,
         against=against,
@@ -182,7 +159,7 @@ def _comparison(pair: _Pair, interval: Interval) -> Comparison:
         lost=sum(value < other for value, other in pair.values),
         p=pair.p,
         p_holm=pair.p_holm,
-        verdict=turned(word) if metric in LOWER_IS_BETTER else word,
-        questions_needed=needed if word == CANNOT_TELL else None,
+        verdict=pairs.turned(word) if metric in LOWER_IS_BETTER else word,
+        questions_needed=needed if word == pairs.CANNOT_TELL else None,
         against_condition=against_condition if against_condition != condition else "",
     )

@@ -80,9 +80,6 @@ def settling(results: Results) -> str:
     return f"{said}{more}."
 
 
-# --- which figures -------------------------------------------------------------------------------
-
-
 def plain_comparison(results: Results) -> Comparison | None:
     """Against the same model with its plain prompt; None: it was not asked with it."""
     one = results.primary
@@ -108,13 +105,11 @@ def better_settings(results: Results) -> list[Comparison]:
     return sorted(found, key=lambda one: -one.difference)
 
 
-# --- sentences -----------------------------------------------------------------------------------
-
-
 def _claim(one: Comparison, verb: str = "is") -> str:
     if one.verdict == CANNOT_TELL:
         return f"Cannot tell whether {called(one.model)} beats {called(one.against)}"
-    return f"{_capital(called(one.model))} {verb} {one.verdict} than {called(one.against)}"
+    said = f"{called(one.model)} {verb} {one.verdict} than {called(one.against)}"
+    return said[:1].upper() + said[1:]
 
 
 def _main_sentence(one: Comparison, results: Results) -> str:
@@ -152,23 +147,18 @@ def _plain_sentence(plain: Comparison, results: Results) -> str:
 
 def _no_answers(one: Comparison, results: Results) -> str:
     """Under the condition that decides; "" = every reply has a final answer."""
-    found = {
-        model: estimate
-        for model in (one.model, one.against)
-        if (estimate := results.estimate(model, one.condition, one.metric)) and estimate.no_answer
-    }
-    counts = [f"{e.no_answer:,} of {e.n:,} of {called(model)}" for model, e in found.items()]
+    found = (results.estimate(name, one.condition, one.metric) for name in (one.model, one.against))
+    some = [figure for figure in found if figure and figure.no_answer]
+    counts = [f"{each.no_answer:,} of {each.n:,} of {called(each.model)}" for each in some]
     return f"Replies without a final answer count as wrong: {', '.join(counts)}." if counts else ""
 
 
 def _of_one_model(results: Results) -> str:
-    if not results.models or not results.conditions:
-        return "Nothing was scored, so there is no verdict."
-    model = results.models[0]
+    model = "".join(results.models[:1])
     where, metric = results.primary.condition, results.primary.metric
     found = results.estimate(model, where, metric)
     if found is None or not found.n:
-        return f"{_capital(called(model))} has no scored reply under {where}, so no verdict."
+        return f"No reply was scored under {where}, so there is no verdict."
     interval = f"95% interval {percent(found.low)} to {percent(found.high)}"
     documents = meaning(where, results.primary.retrieval)
     return (
@@ -176,7 +166,3 @@ def _of_one_model(results: Results) -> str:
         f"has {metric.replace('_', ' ')} {percent(found.value)}% ({interval}, "
         f"{counted(found.n, 'question')})."
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -84,11 +84,20 @@ def submitted(client: Any, train: Lines, valid: Lines, asked: Mapping[str, Any],
 
 def _uploaded(client: Any, lines: Lines) -> str:
     """The id of the file of these lines, uploaded unless the service has it."""
+    import openai
+
     name, content = f"openbook-{fingerprint(lines)}.jsonl", jsonl(lines)
-    listed = islice(client.files.list(purpose="fine-tune", limit=1000), _LISTED)
-    file = next((it for it in listed if it.filename == name and it.status in _USABLE), None)
-    if file is None:
-        file = client.files.create(file=(name, content), purpose="fine-tune")
+
+    def found() -> Any:
+        listed = islice(client.files.list(purpose="fine-tune", limit=1000), _LISTED)
+        return next((it for it in listed if it.filename == name and it.status in _USABLE), None)
+
+    sent: dict[str, Any] = {"file": (name, content), "purpose": "fine-tune"}
+    if (file := found()) is None:
+        try:  # a retry of the SDK would not look whether it has arrived
+            file = client.with_options(max_retries=0).files.create(**sent)
+        except openai.APIError:
+            file = found() or client.files.create(**sent)
         print(f"{name}: {len(lines):,} rows, {len(content):,} bytes uploaded", flush=True)
     while file.status in _NOT_READY:
         time.sleep(_POLL_S)

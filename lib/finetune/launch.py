@@ -17,6 +17,7 @@ from lib.finetune.estimate import out_of_memory
 from lib.finetune.hosted import HostedRows, hosted_rows, train_hosted
 from lib.finetune.rows import PreparedRows
 from lib.finetune.training import find_trained, student_dir
+from lib.finetune.watch import PARENT
 from lib.parameters import notebook_values
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, CheckFailed, SetupError, home, portable
@@ -67,12 +68,13 @@ def run_training(rows: PreparedRows | HostedRows, recipe: Recipe) -> Any:
 def _stream(command: list[str], log_path: Path) -> int:
     """Run it, print its lines as they come, and keep what it says of errors."""
     environ = {name: it for name, it in os.environ.items() if not _OF_A_GROUP.match(name)}
+    environ |= {PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     with (
         log_path.open("w", encoding="utf-8") as log_file,
         subprocess.Popen(
             command,
             cwd=PROJECT_DIR,
-            env=environ | {"PYTHONUNBUFFERED": "1"},
+            env=environ,
             stdout=subprocess.PIPE,
             stderr=log_file,
             text=True,

@@ -1,6 +1,7 @@
 """Several processes: how they share the work, and that they really do."""
 
 import os
+from itertools import pairwise
 from typing import Any
 
 from lib.recipe import Recipe
@@ -28,15 +29,27 @@ def parallel_arguments(recipe: Recipe) -> dict[str, Any]:
 
 
 def require_processes(process: Any, parallel: str) -> None:
-    """Stop where fewer processes run than were asked for."""
+    """Stop where fewer processes run than were asked for, as after `accelerate launch --cpu`."""
     started = process.num_processes
-    asked = max(processes_wanted(), 1 if parallel == "ddp" else 2)
+    asked = max(processes_wanted(), _typed_processes(), 1 if parallel == "ddp" else 2)
     if started < asked:
         raise SetupError(
             f"{asked} processes or more were asked for (parallel is '{parallel}'), and {started} "
             f"started. Start them with torchrun --nproc-per-node {asked} -m lib.finetune.train "
             "CONFIG."
         )
+
+
+def _typed_processes() -> int:
+    """The number in `accelerate launch --num_processes 2 …`, which no variable passes on."""
+    import psutil
+
+    try:
+        words = psutil.Process(os.getppid()).cmdline()
+    except psutil.Error:
+        return 1
+    typed = [after for word, after in pairwise(words) if word == "--num_processes"]
+    return int(typed[0]) if typed and typed[0].isdigit() else 1
 
 
 def require_divided(model: Any, parallel: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging as stdlib_logging
 import math
+import os
 import resource
 import sys
 import time
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib.progress import Progress
+from lib.progress import Progress, minutes
 from lib.settings import SetupError
 from lib.store import read_jsonl, write_jsonl
 from lib.text import one_line
@@ -19,6 +20,8 @@ from lib.text import one_line
 # step, epoch, seconds of training so far, and loss, learning_rate, … or validation_loss; after a
 # second training also reward or margin
 HistoryPoint = dict[str, float]
+PARENT = "OPENBOOK_PARENT"  # of the environment: the process that reads what a training prints
+_MEASURED_STEPS = 5  # of which the time of all is told
 _MEASURES = {  # TRL's name → ours
     **{"loss": "loss", "eval_loss": "validation_loss"},
     **{"reward": "reward", "rewards/margins": "margin"},
@@ -75,7 +78,7 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
             self._tokens = self._trained_s = self._validated_s = self._earlier_s = 0.0
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._start = time.monotonic()
+            self._start, self._first_step = time.monotonic(), state.global_step
             if state.global_step and metrics_path.exists():  # what came after is trained again
                 told = [point for point in read_jsonl(metrics_path) if {*point} & _MEASURED]
                 self.history = [point for point in told if point["step"] <= state.global_step]
@@ -85,12 +88,19 @@ def training_watch(metrics_path: Path, *, rate_knob: str = "learning_rate") -> A
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.is_world_process_zero and not self._progress:  # after the first validation
+                self._begun = time.monotonic()
                 self._progress = Progress(
                     "steps", state.max_steps, note=lambda: self._note, done=state.global_step
                 )
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            require_parent()
             if self._progress:
+                if state.global_step - self._first_step == _MEASURED_STEPS:
+                    steps = state.max_steps - self._first_step
+                    all_s = steps * (time.monotonic() - self._begun) / _MEASURED_STEPS
+                    if all_s > 60:
+                        print(f"{steps:,} steps: about {minutes(all_s)}, as the first go.")
                 self._progress.advance()
 
         def on_train_end(self, args: Any, state: Any, control: Any, **known: Any) -> None:
@@ -151,6 +161,17 @@ def validation_said(history: list[HistoryPoint]) -> str:
     kept = losses.get(history[-1].get("kept_step", -1), last)
     said = f"went from {first:.3f} to {kept:.3f} nats per completion token"
     return f"{said}: training made it worse, lower learning_rate" if kept > first else said
+
+
+def require_parent() -> None:
+    """End a training whose notebook was killed: a second one would write the same checkpoints.
+
+    Raises:
+        KeyboardInterrupt: as for Ctrl-C.
+    """
+    parent = os.environ.get(PARENT)
+    if parent and os.getppid() != int(parent):
+        raise KeyboardInterrupt
 
 
 def peak_memory_gib() -> float:

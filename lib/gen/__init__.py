@@ -1,9 +1,8 @@
 """Documents to a RAFT dataset: the verbs of 1_gen.ipynb.
 
-generation.py has all steps in their order. corpus.py reads and cuts documents; ask/ has questions
-and answers written: the whole life of one is in ask/rows.py, its gates are in gates.py. rows.py
-makes dataset rows of them: splits.py holds chunks out, distractors.py chooses the other documents.
-shards.py divides the asking among hosts. check.py, review/ and formats/ work on the dataset's
+generation.py has all steps in their order. corpus.py reads and cuts documents; ask/rows.py has the
+life of a question, gates.py its gates; rows.py makes dataset rows: splits.py holds chunks out,
+distractors.py chooses the other documents. check.py, review/ and formats/ work on the dataset's
 folder (lib/dataset.py). Each verb raises a SetupError for a mistake of the user, and for requests
 that failed.
 """
@@ -11,7 +10,6 @@ that failed.
 # ruff: noqa: F401  # the public names of the room
 
 from lib.dataset import read_dataset
-from lib.gen.check import print_check
 from lib.gen.corpus import Corpus
 from lib.gen.generation import (
     Finished,

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -14,11 +14,8 @@ from lib.recipe import Recipe
 from lib.settings import portable
 from lib.state import save_state
 
-_COMMANDS = {  # where the `add_command` of each is, which also sets `run` as its action
-    "check": "lib.gen.check",
-    "review": "lib.gen.review.command",
-    "convert": "lib.gen.formats.convert",
-}
+# Where the `add_command` of each is, which also sets `run` as its action
+_COMMANDS = {"check": "check", "review": "review.command", "convert": "formats.convert"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,53 +31,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--shard", metavar="I/N", help="ask the I-th of N parts, for `merge` (docs/cluster.md)"
     )
     command.add_argument("-v", dest="verbose", action="store_true", help="print the list of checks")
-    command.set_defaults(run=_run)
+    command.set_defaults(run=_make, shards=None)
     command = commands.add_parser("merge", help="the shards of a run to its dataset")
     add_parameters(command)
     command.add_argument(
         "shards", nargs="*", type=Path, metavar="FOLDER",
         help="of a shard, or of several; default: artefacts/shards/RUN_NAME",
     )  # fmt: skip
-    command.set_defaults(run=_merge)
+    command.set_defaults(run=_make, dry_run=False, shard=None, verbose=False)
     # One command does not wait for the imports of the others.
     named = [name for name in ("run", "merge", *_COMMANDS) if given[:1] == [name]]
     for name, module in _COMMANDS.items():
         if named in ([], [name]):
-            import_module(module).add_command(commands)
+            import_module(f"lib.gen.{module}").add_command(commands)
     return run_command(parser, given)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _make(options: argparse.Namespace) -> None:
     """What 1_gen.ipynb does, without Jupyter; the last line is the dataset's folder."""
-    from lib.gen.generation import generate
-    from lib.gen.shards import Shard, ask_shard
+    from lib.gen.generation import Finished, generate
+    from lib.gen.shards import Shard, ask_shard, merge
 
     values = overrides(options.file, options.overrides)
     recipe = Recipe(**(values | {"dry_run": True} if options.dry_run else values))
     if options.verbose:
         os.environ[VERBOSE] = "1"
-    shard = None if options.shard is None else Shard.of(options.shard)
-    _make(recipe, lambda: ask_shard(recipe, shard) if shard else generate(recipe))
-
-
-def _merge(options: argparse.Namespace) -> None:
-    from lib.gen.shards import merge
-
-    recipe = Recipe(**overrides(options.file, options.overrides))
-    _make(recipe, lambda: merge(recipe, options.shards))
-
-
-def _make(recipe: Recipe, work: Callable[[], Path | None]) -> None:
-    from lib.gen.generation import Finished
-
     try:
-        if (dataset_dir := work()) is None:
-            return
+        if options.shard is not None:
+            return ask_shard(recipe, Shard.of(options.shard))
+        made = generate(recipe) if options.shards is None else merge(recipe, options.shards)
     except Finished as finished:
-        print(finished)
-        return
-    save_state(recipe.run_name, DATASET_DIR=portable(dataset_dir))
-    print(portable(dataset_dir))
+        return print(finished)
+    save_state(recipe.run_name, DATASET_DIR=portable(made))
+    print(portable(made))
 
 
 if __name__ == "__main__":

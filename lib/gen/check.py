@@ -1,9 +1,7 @@
-"""`python -m lib.gen check`: the promises of a dataset, computed again from its files.
+"""`python -m lib.gen check`: the promises of a dataset, computed again from its files. Texts are
+compared as gates and guards compare them (lib/text.py), so that they cannot disagree."""
 
-The texts are compared as the gates and the guard of distractors compare them (lib/text.py,
-lib/duplicates.py), so that they cannot disagree; tests compare those with other implementations.
-"""
-
+import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,8 +31,6 @@ SIGNIFICANCE = 1e-4  # a failed check stops a run, so chance alone must not fail
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of a dataset."""
-
     name: str
     passed: bool
     detail: str
@@ -56,12 +52,6 @@ class Files:
     def of(self, *splits: str) -> list[Row]:
         return [row for row in self.rows if row["split"] in splits]
 
-    def independent(self, rows: Sequence[Row]) -> list[Row]:
-        """One row of each draw: all questions of a chunk may share one."""
-        if self.parameters.get("distractors_per", "question") == "question":
-            return list(rows)
-        return list({tuple(_oracle_ids(row)): row for row in rows}.values())
-
 
 def add_command(commands: Any) -> None:
     parser = commands.add_parser("check", help="compute a dataset's counts again from its files")
@@ -69,20 +59,17 @@ def add_command(commands: Any) -> None:
         "dataset", nargs="?", default="", help="its folder or name; else the latest run's; "
         "or rows of another tool: a file, or a folder without manifest.json"
     )  # fmt: skip
-    parser.set_defaults(run=lambda options: 0 if print_check(_folder(options.dataset)) else 1)
+    parser.set_defaults(run=run)
 
 
-def _folder(name: str) -> Path:
-    """The dataset's; rows of another tool become a dataset of ours first."""
-    path = find_dataset(name)
-    return path if (path / "manifest.json").is_file() else import_rows(path)
-
-
-def print_check(folder: Path) -> bool:
-    """Print a dataset's counts and checks; True = all passed."""
+def run(options: argparse.Namespace) -> int:
+    """Print a dataset's counts and checks; 0 = all passed."""
+    folder = find_dataset(options.dataset)
+    if not (folder / "manifest.json").is_file():  # rows of another tool
+        folder = import_rows(folder)
     lines, checks = check_dataset(folder)
-    print(Path(folder).name, *lines, *map(str, checks), summary(checks), sep="\n")
-    return all(item.passed for item in checks)
+    print(folder.name, *lines, *map(str, checks), summary(checks), sep="\n")
+    return 0 if all(item.passed for item in checks) else 1
 
 
 def summary(checks: Sequence[Check]) -> str:
@@ -96,8 +83,12 @@ def check_dataset(folder: Path) -> tuple[list[str], list[Check]]:
         rows = [row for split in SPLITS for row in dataset.rows(split)]
         chats = [messages for split in SPLITS for messages in dataset.chat(split)]
         files = Files(dataset, rows, chats)
+        sums, ids = dataset.manifest["files"], Counter(row["id"] for row in rows)
+        changed = (name for name, value in sums.items() if file_sha256(folder / name) != value)
+        repeated = (row_id for row_id, count in ids.items() if count > 1)
         return _counts(files), [
-            *(_files_are_whole(files), _ids_are_unique(files)),
+            _verdict("files have the manifest's checksums", len(sums), changed),
+            _verdict("ids are unique", len(rows), repeated),
             *_rows_keep_promises(files),
             *(_oracle_share(files), _place_is_uniform(files), _nothing_leaks(files)),
         ]
@@ -109,8 +100,8 @@ def _counts(files: Files) -> list[str]:
     def listed(counts: Counter[str]) -> str:
         return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
-    lines = [f"teacher    {files.dataset.manifest['teacher']}"]
-    lines += [f"accepted   {len(files.rows)} rows"]
+    teacher = files.dataset.manifest["teacher"]
+    lines = [f"teacher    {teacher}", f"accepted   {len(files.rows)} rows"]
     for split in SPLITS:
         kinds = Counter(row["kind"] for row in files.of(split))
         lines.append(f"{split:10} {kinds.total()} rows ({listed(kinds)})")
@@ -128,32 +119,22 @@ def _verdict(name: str, count: int, wrong: Iterable[str]) -> Check:
 
 # --- each row by itself --------------------------------------------------------------------------
 
-_PROMISES = (
-    "every quote is verbatim in its oracle",
-    "final answers are present",
-    "k + 1 = {documents} distinct documents",
-    "instruction, context and formats agree",
-    "labels come from the true oracle",
-    "no distractor holds the answer",
-)
-
 
 def _rows_keep_promises(files: Files) -> list[Check]:
     rows = zip(files.rows, files.chats, strict=True)
     kept = [(row["id"], _kept(files, row, chat)) for row, chat in rows]
-    least, most = _sizes(files)
-    documents = str(most) if least == most else f"{least} to {most}"
     checks = []
-    for place, promise in enumerate(_PROMISES):
-        checked = [(row_id, right[place]) for row_id, right in kept if right[place] is not None]
+    for promise in kept[0][1] if kept else ():
+        checked = [(row_id, right[promise]) for row_id, right in kept if right[promise] is not None]
         wrong = (row_id for row_id, right in checked if not right)
-        if checked or not kept:  # all rows refuse: there is no quote
-            checks.append(_verdict(promise.format(documents=documents), len(checked), wrong))
+        if checked:  # if all rows refuse, there is no quote
+            checks.append(_verdict(promise, len(checked), wrong))
     return checks
 
 
-def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...]:
-    """Whether a row keeps each of _PROMISES; None = the promise is not about such a row."""
+def _kept(files: Files, row: Row, chat: list[Message]) -> dict[str, bool | None]:
+    """Whether a row keeps each promise; None = the promise is not about such a row."""
+    knobs = files.parameters
     chunks, asked = files.dataset.chunk_by_id, files.dataset.question_by_id[row["id"]]
     texts, oracles = row["context"]["sentences"][0], _oracle_ids(row)
     ids = _context_ids(row)
@@ -161,11 +142,13 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
     position = ids.index(oracles[0]) if shown[0] else None
     held = oracle_texts(row)
     refuses, label = row["kind"] == "refuse", row["cot_answer"]
-    wanted = (files.parameters.get("refusal") or REFUSAL) if refuses else asked.cot_answer
+    wanted = (knobs.get("refusal") or REFUSAL) if refuses else asked.cot_answer
     quotes = parse_answer(label).quotes
     reasoning, _, answer = label.rpartition("<ANSWER>:")
-    least, most = _sizes(files)
-    if row["split"] == "eval" and files.parameters.get("too_few") != "fewer":
+    fewer, most = knobs.get("too_few") == "fewer", knobs["num_distractors"] + 1
+    least = 1 if fewer else knobs.get("min_distractors", -1) + 1 or most
+    documents = str(most) if least == most else f"{least} to {most}"
+    if row["split"] == "eval" and not fewer:
         least = most
     verbatim = bool(quotes) and all(any(find_quote(q, text) for text in held) for q in quotes)
     answered = bool(reasoning) and answer.strip() == row["answer"] != ""
@@ -184,14 +167,14 @@ def _kept(files: Files, row: Row, chat: list[Message]) -> tuple[bool | None, ...
         and label == wanted
     )
     distractors = [text for i, text in zip(ids, texts, strict=True) if i not in oracles]
-    return (
-        None if refuses else verbatim,
-        label == wanted if refuses else answered,
-        distinct and least <= len(ids) <= most,
-        agrees,
-        of_oracle,
-        not any(holds(text, row["answer"]) for text in distractors),
-    )
+    return {
+        "every quote is verbatim in its oracle": None if refuses else verbatim,
+        "final answers are present": label == wanted if refuses else answered,
+        f"k + 1 = {documents} distinct documents": distinct and least <= len(ids) <= most,
+        "instruction, context and formats agree": agrees,
+        "labels come from the true oracle": of_oracle,
+        "no distractor holds the answer": not any(holds(t, row["answer"]) for t in distractors),
+    }
 
 
 def _oracle_ids(row: Row) -> list[str]:
@@ -202,50 +185,22 @@ def _context_ids(row: Row) -> list[str]:
     return [place["chunk_id"] for place in row["context_chunks"]]
 
 
-def _sizes(files: Files) -> tuple[int, int]:
-    """The least and the most documents of a training row."""
-    most = files.parameters["num_distractors"] + 1
-    fewest = files.parameters.get("min_distractors", -1)
-    if files.parameters.get("too_few") == "fewer":
-        return 1, most
-    return (most if fewest == -1 else fewest + 1), most
-
-
 # --- all rows together ---------------------------------------------------------------------------
 
 
-def _files_are_whole(files: Files) -> Check:
-    sums, folder = files.dataset.manifest["files"], files.dataset.folder
-    wrong = (name for name, value in sums.items() if file_sha256(folder / name) != value)
-    return _verdict("files have the manifest's checksums", len(sums), wrong)
-
-
-def _ids_are_unique(files: Files) -> Check:
-    counts = Counter(row["id"] for row in files.rows)
-    wrong = (row_id for row_id, count in counts.items() if count > 1)
-    return _verdict("ids are unique", len(files.rows), wrong)
-
-
 def _oracle_share(files: Files) -> Check:
-    expected = (1 - files.parameters["refusal_probability"]) * files.parameters[
-        "oracle_probability"
-    ]
-    rows = files.independent(files.of("train", "valid"))
+    from scipy.special import bdtr, bdtrc  # scipy.stats takes 40 MiB and a second
+
+    knobs = files.parameters
+    expected = (1 - knobs["refusal_probability"]) * knobs["oracle_probability"]
+    rows = files.of("train", "valid")
+    if knobs.get("distractors_per", "question") != "question":  # one draw for all of a chunk
+        rows = list({tuple(_oracle_ids(row)): row for row in rows}.values())
     shown = sum(row["kind"] == "oracle" for row in rows)
-    p_value = _binomial_p(shown, len(rows), expected)
+    tails = bdtr(shown, len(rows), expected), bdtrc(shown - 1, len(rows), expected)
+    p_value = min(1.0, 2 * float(min(tails)))  # two-sided
     detail = f"{shown / max(1, len(rows)):.3f}, expected {expected:.3f} (p = {p_value:.3f})"
     return Check("share of training rows with their oracle", p_value >= SIGNIFICANCE, detail)
-
-
-def _binomial_p(successes: int, trials: int, share: float) -> float:
-    """As scipy.stats.binomtest has it, two-sided; without scipy.stats: 40 MiB and a second."""
-    import numpy
-    from scipy.special import gammaln, xlogy
-
-    k = numpy.arange(trials + 1)
-    chances = gammaln(trials + 1) - gammaln(k + 1) - gammaln(trials - k + 1)
-    chances = numpy.exp(chances + xlogy(k, share) + xlogy(trials - k, 1 - share))
-    return min(1.0, float(chances[chances <= chances[successes] * (1 + 1e-7)].sum()))
 
 
 def _place_is_uniform(files: Files) -> Check:
@@ -270,16 +225,11 @@ def _place_is_uniform(files: Files) -> Check:
 
 
 def _nothing_leaks(files: Files) -> Check:
-    """No oracle of a held-out row, nor a near duplicate of it, is in a row that trains.
-
-    The oracles of valid rows are compared with train, those of eval rows with train and valid.
-    """
+    """No oracle of valid or eval, nor a near duplicate of it, is in a row of train; none of eval in
+    one of valid."""
 
     def used(split: str) -> set[str]:
-        places = [
-            p for row in files.of(split) for p in (*oracle_places(row), *row["context_chunks"])
-        ]
-        return {place["chunk_id"] for place in places}
+        return {i for row in files.of(split) for i in (*_oracle_ids(row), *_context_ids(row))}
 
     asked = {split: {i for row in files.of(split) for i in _oracle_ids(row)} for split in SPLITS}
     held_out = asked["valid"] | asked["eval"]

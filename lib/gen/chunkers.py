@@ -29,11 +29,8 @@ _WINDOW_CHUNKS = 16  # how much text is split at once
 
 
 def recursive_spans(text: str, chunk_chars: int, overlap_chars: int) -> Iterator[Span]:
-    """Paragraphs, lines, sentences or words. A heading goes with the text that follows it.
-
-    Separators stay at the end of their piece, so a chunk may close with the next section's heading:
-    then it ends before the heading, and splitting begins anew there.
-    """
+    """Paragraphs, lines, sentences or words. A heading goes with the text that follows it: a chunk
+    that would close with one ends before it, and splitting begins anew there."""
     begin = 0
     while begin < len(text):
         window_end = min(begin + _WINDOW_CHUNKS * chunk_chars, len(text))
@@ -67,8 +64,8 @@ def _split(
     """The pieces between the first separator that occurs, joined while they have room: spans of at
     most so many characters, white space aside. Neighbours share whole pieces, up to the overlap.
 
-    A piece of `most` or more is split by the separators that follow. (LangChain's recursive
-    splitter, which gives texts: their places would have to be searched for.)
+    A piece of `most` or more is split by the separators that follow (as LangChain's recursive
+    splitter does, which gives no places).
     """
     level = next(n for n, separator in enumerate(separators) if separator.search(text))
     ends = {found.end() for found in separators[level].finditer(text)}
@@ -144,11 +141,9 @@ _BLOCK = re.compile(
 
 
 def markdown_spans(text: str, chunk_chars: int, overlap_chars: int) -> Iterator[Span]:
-    """Whole paragraphs, tables and fenced code, as many of one section as have room.
-
-    A section begins at a heading; headings with no text between them begin one together. A block
-    longer than a chunk is cut as by recursive_spans, and only these cuts overlap.
-    """
+    """Whole paragraphs, tables and fenced code, as many of one section as have room. A section
+    begins at a heading, or at several with no text between them. A block longer than a chunk is cut
+    as by recursive_spans, and only these cuts overlap."""
     for blocks in _sections(text):
         start, end = blocks[0]
         for block_start, block_end in blocks[1:]:

@@ -35,10 +35,8 @@ class Split:
 
 
 class Splitter:
-    """Cuts documents one after another, so that the first can be asked about while others are read.
-
-    `embed` (texts → their vectors) is for the chunker "semantic"; None: the recipe's embedder.
-    """
+    """Cuts documents one after another. `embed` (texts → their vectors) is for the chunker
+    "semantic"; None: the recipe's embedder."""
 
     def __init__(
         self, recipe: Recipe, *, embed: Embed | None = None, cache: Cache | None = None
@@ -49,10 +47,9 @@ class Splitter:
     def split(self, document: Document) -> Split:
         """The document's chunks that no document before it had.
 
-        Every chunk is document.text[start:end], of at most chunk_chars; a record of API
-        documentation is one chunk, whatever its length. Dropped, with the reason: short chunks, and
-        those that repeat an earlier one (`Seen`; a record of an API, only one with the same text:
-        each describes a call of its own).
+        A record of API documentation is one chunk, whatever its length. Dropped, with the reason:
+        short chunks, and those that repeat an earlier one (`Seen`; a record of an API, only one
+        with the same text: each describes a call of its own).
         """
         chunks, near = list[Chunk](), list[Chunk]()
         dropped: list[Rejected] = []
@@ -60,15 +57,8 @@ class Splitter:
         starts = [page.start for page in document.pages]
         for start, end, length, *marks in self.pieces(document.text):
             page = document.pages[bisect_right(starts, start) - 1]
-            chunk = Chunk(
-                id=f"{document.id}#{start}",
-                document_id=document.id,
-                title=document.title,
-                page=page.number,
-                start=start,
-                end=end,
-                text=document.text[start:end],
-            )
+            place = page.number, start, end, document.text[start:end]
+            chunk = Chunk(f"{document.id}#{start}", document.id, document.title, *place)
             if not marks:
                 dropped.append(Rejected("", chunk.id, "short", f"only {length} characters"))
                 continue

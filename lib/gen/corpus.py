@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from lib.duplicates import Conflicts, conflicts, repeated
-from lib.endpoints import endpoint_settings
 from lib.gen.ask.estimates import estimate
 from lib.gen.ask.shares import drawn, shares
 from lib.gen.chunks import MIN_CHUNK_WORDS, Splitter, pieces_cache
@@ -91,42 +91,31 @@ class Corpus:
         self._bring_back()
         documents, chunks = len(self.documents), len(self.chunks)
         print(f"{documents:,} documents, {chunks:,} chunks ({len(self.dropped):,} dropped)")
-        if not documents:
-            raise SetupError(
-                f"doc_path is empty, and no row of {recipe.train_file} brings a passage. Set "
-                "doc_path to the documents that they are about."
-            )
         if not self.chunks:
             raise SetupError(
-                f"The {documents} documents hold no chunk of {recipe.min_chunk_chars} characters "
-                f"and {MIN_CHUNK_WORDS} words or more. Add documents with text."
+                f"The {documents} documents of doc_path = {recipe.doc_path!r} hold no chunk of "
+                f"{recipe.min_chunk_chars} characters and {MIN_CHUNK_WORDS} words or more. Add "
+                "documents with text, or, where doc_path is '', passages to train_file."
             )
         if self._items:
-            self._find_own()
+            self.own = find_own(self._items, self.documents, self.chunks, recipe)
+            print(self.own)
+            if not self.own.given and not recipe.questions_per_chunk:
+                first = self.own.rejected[0]
+                raise SetupError(
+                    f"No question of train_file can be used. The first, {first.question_id}: "
+                    f"{first.reason}. Set doc_path to the documents that they are about, or to '' "
+                    "if the rows bring their own passages."
+                )
         if recipe.dataset_kind != "qa":
             self.same = conflicts(self.chunks)
             given = [given.question for given in self.own.given]
             asked = {share.chunk.id for share in shares(drawn(self.chunks, recipe), recipe)}
             asked.update(chunk_id for question in given for chunk_id in question.chunk_ids)
-            for line in check_corpus(
-                *(self.chunks, self.same, recipe),
-                asked=asked,
-                given=given,
-                eval_documents=self.held_out,
-            ):
-                print(line)
+            corpus = self.chunks, self.same, recipe
+            notes = check_corpus(*corpus, asked=asked, given=given, eval_documents=self.held_out)
+            print(*notes, sep="\n", end="\n" * bool(notes))
         print(estimate(self.chunks, recipe, self.own.given), flush=True)
-
-    def _find_own(self) -> None:
-        self.own = find_own(self._items, self.documents, self.chunks, self.recipe)
-        print(self.own)
-        if not self.own.given and not self.recipe.questions_per_chunk:
-            first = self.own.rejected[0]
-            raise SetupError(
-                f"No question of train_file can be used. The first, {first.question_id}: "
-                f"{first.reason}. Set doc_path to the documents that they are about, or to '' if "
-                "the rows bring their own passages."
-            )
 
     def _bring_back(self) -> None:
         """The chunks whose near duplicates only have the same boilerplate are not dropped."""
@@ -147,11 +136,10 @@ class Corpus:
         chunks = self.chunks[:_MOST_LOOKED_AT]
         if recipe.split_by == "document" and too_few_documents(chunks):
             return False
-        try:
+        with suppress(SetupError):
             check_corpus(chunks, conflicts(chunks, share=0), recipe)
-        except SetupError:
-            return False
-        return True
+            return True
+        return False
 
 
 def _fill_cache(recipe: Recipe) -> None:
@@ -173,11 +161,3 @@ def _cut_part(recipe: Recipe, files: Sequence[Source]) -> int:
             if recipe.chunker != "semantic":  # it embeds
                 splitter.pieces(entry.text)
     return cut
-
-
-def needs_all(recipe: Recipe) -> bool:
-    """Whether every document must be read before the first question."""
-    draws = recipe.max_chunks or recipe.questions_per_document
-    known_first = recipe.chunker == "semantic" or recipe.eval_doc_path or recipe.train_file
-    sent_at_the_end = recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
-    return bool(draws or known_first or sent_at_the_end)

@@ -1,6 +1,5 @@
 """Distractors: the chunks nearest to a question, and the guard that turns down what misleads."""
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, TypeVar
 
 from lib.duplicates import Conflicts
 from lib.rag.embedder import Embedder
+from lib.rag.keywords import index_terms
 from lib.records import Chunk, Question
 from lib.text import holds, terms
 
@@ -63,11 +63,9 @@ def in_random_order(pool: Sequence[T], rng: Random) -> Iterator[T]:
 def neighbours(
     questions: Sequence[Question], chunks: Sequence[Chunk], embedder: Embedder | None = None
 ) -> Iterator[list[Chunk]]:
-    """For each question, in their order, the chunks nearest to it, the nearest first.
-
-    At most HARD_NEIGHBOURS; by the cosine of their vectors, or without an embedder by BM25. Found a
-    block of questions at a time, as they are taken.
-    """
+    """For each question, in their order, the HARD_NEIGHBOURS chunks nearest to it, the nearest
+    first: by the cosine of their vectors, or without an embedder by BM25; found as they are
+    taken."""
     if not questions:
         return iter(())
     if embedder is None:
@@ -76,18 +74,7 @@ def neighbours(
 
 
 def _by_words(questions: Sequence[Question], chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
-    import bm25s
-
-    # Ids instead of words: a list of strings takes ten times the memory.
-    vocabulary: dict[str, int] = {}
-    ids = [
-        # No stop words: the documents may be in any language.
-        array("i", (vocabulary.setdefault(t, len(vocabulary)) for t in terms(chunk.text) or [""]))
-        for chunk in chunks
-    ]
-    index = bm25s.BM25(csc_backend="scipy")
-    index.index((ids, vocabulary), show_progress=False)
-    del ids
+    index = index_terms([chunk.text for chunk in chunks], terms)
     count = min(HARD_NEIGHBOURS, len(chunks))
     for start in range(0, len(questions), _BLOCK_QUESTIONS):
         block = questions[start : start + _BLOCK_QUESTIONS]

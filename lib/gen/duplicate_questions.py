@@ -32,11 +32,7 @@ def drop_ambiguous(questions: Sequence[Question]) -> tuple[list[Question], list[
 
 
 def drop_asked(
-    questions: Sequence[Question],
-    others: Sequence[str],
-    *,
-    gate: str = "duplicate",
-    by: str = "train_file",
+    questions: Sequence[Question], others: Sequence[str], *, gate: str, by: str
 ) -> tuple[list[Question], list[Rejected]]:
     """Keep the questions that `by` (its questions: `others`) does not ask, or nearly."""
     same = same_questions([question.text for question in questions], others)
@@ -47,11 +43,8 @@ def drop_asked(
 def drop_similar(
     questions: Sequence[Question], embedder: Embedder, *, max_similarity: float
 ) -> tuple[list[Question], list[Rejected]]:
-    """Keep the first of questions that are alike and have one answer (gate "duplicate").
-
-    Alike: a cosine above max_similarity. Questions on 2014 and on 2015 are alike too: the answer
-    tells them apart.
-    """
+    """Keep the first of questions whose cosine is above max_similarity and that have one answer: it
+    tells questions on 2014 and on 2015 apart."""
     if not questions:
         return [], []
     vectors = embedder.queries([question.text for question in questions])

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from lib.prompts.api_answer import format_api_answer, parse_api_answer
 from lib.prompts.languages import is_in, language_name
 from lib.prompts.student import (
     ANSWER_TAG,
@@ -14,7 +13,7 @@ from lib.prompts.student import (
     neutralise,
     parse_answer,
 )
-from lib.prompts.teacher import Draft, is_none
+from lib.prompts.teacher import format_api_answer, is_none, parse_api_answer
 from lib.reading.files.api import is_api_record
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
@@ -29,6 +28,17 @@ MAX_ANSWER_WORDS, MAX_PAIR_ANSWER_WORDS = 40, 150  # where max_answer_words is 0
 MAX_QUESTION_WORDS = 60
 # An unspaced script's words are its characters: 4 of them say about what one English word says.
 MAX_QUESTION_CHARS = 400
+
+_REMEDIES = {
+    **dict.fromkeys(
+        ("parsable", "quoted", "verbatim"),
+        "Set prompt_variant to 'llama', for open models, or take another teacher.",
+    ),
+    "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
+    "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
+    "max_cot_answer_tokens, chunk_chars), or take another teacher.",
+    "empty": "Set the reasoning parser of its server, if it thinks, or take another teacher.",
+}
 
 _LEANS_ON = re.compile(
     # One \b before all: the search is over at most places at once.
@@ -62,10 +72,8 @@ _BARE_PRONOUN = re.compile(
 
 
 def check_question(text: str, chunk: Chunk, recipe: Recipe, *, by_people: bool = False) -> None:
-    """Raises Rejection: the question is refused before its answer is asked for.
-
-    On API documentation it is an instruction, and needs no question mark; nor do people's.
-    """
+    """Raises Rejection. On API documentation a question is an instruction, and needs no question
+    mark; nor do people's."""
     instruction = is_api_record(chunk.text)
     if not instruction and not by_people and not text.rstrip(' "”’»)').endswith(("?", "？", "؟")):
         raise Rejection("form", "it does not end in a question mark")
@@ -85,10 +93,7 @@ def check_question(text: str, chunk: Chunk, recipe: Recipe, *, by_people: bool =
 
 
 def check_given(question: Question, chunk: Chunk, recipe: Recipe) -> None:
-    """Raises Rejection: a question of people's own, or its answer, cannot be trained on.
-
-    It may hold its answer: "Which is older, A or B?"
-    """
+    """Raises Rejection. People's questions may hold their answer: "Which is older, A or B?" """
     check_question(question.text, chunk, recipe, by_people=True)
     if neutralise(question.answer) != question.answer:
         raise Rejection("form", "its answer holds a marker of the prompts")
@@ -116,13 +121,6 @@ def unreadable(reply: str, finish_reason: str) -> "Rejection":
     return Rejection("parsable", "the reply holds nothing of the form that was asked for")
 
 
-def judge_row(question: Question, draft: Draft, chunk: Chunk, recipe: Recipe) -> Question:
-    """The question with the answer that it came with."""
-    if recipe.dataset_kind == "qa":
-        return judge_pair(question, draft.answer, recipe)
-    return judge_answer(question, chunk, draft.cot_answer, recipe)
-
-
 def judge_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:
     """The question with its answer, when the teacher's reply passes every gate."""
     if is_api_record(chunk.text):
@@ -131,17 +129,10 @@ def judge_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -
 
 
 def judge_given(
-    question: Question,
-    oracles: Sequence[Chunk],
-    reply: str,
-    recipe: Recipe,
-    *,
-    by_teacher: bool = True,  # else the reasoning is people's, or made by rule
+    question: Question, oracles: Sequence[Chunk], reply: str, recipe: Recipe, *, by_teacher: bool
 ) -> Question:
-    """A question that came with its answer, when the reasoning passes every gate and leads there.
-
-    Its label ends with the answer that was given, letter for letter.
-    """
+    """A question that came with its answer, when the reasoning (a teacher's, or else people's or
+    made by rule) passes every gate and leads there, letter for letter."""
     if by_teacher and is_api_record(oracles[0].text):
         found = _judge_api_answer(question, oracles[0], reply, recipe)
     else:
@@ -158,14 +149,10 @@ def judge_given(
 
 
 def _judge_cot(
-    question: Question,
-    oracles: Sequence[Chunk],
-    reply: str,
-    recipe: Recipe,
-    *,
-    given: bool = False,  # the answer: check_given has judged it
+    question: Question, oracles: Sequence[Chunk], reply: str, recipe: Recipe, *, given: bool = False
 ) -> Question:
-    """The question with its answer, each quote in an oracle's own characters."""
+    """The question with its answer (`given`: check_given has judged it), each quote in an oracle's
+    own characters."""
     cot_answer = canonical(reply)
     parsed = parse_answer(cot_answer)
     if parsed.refused or is_none(parsed.final_answer or cot_answer):
@@ -195,10 +182,7 @@ def _judge_cot(
 
 
 def _forms(quote: str) -> Iterator[str]:
-    """A quote, then without what a teacher of its own accord changes at its ends.
-
-    It puts marks around it, a full stop behind it, and a capital at its beginning.
-    """
+    """A quote, then without what teachers add: marks around it, a full stop, a capital."""
     yield quote
     plain = _AROUND.sub("", quote)
     for form in (plain, plain.rstrip(".,;:")):
@@ -216,7 +200,7 @@ def judge_pair(question: Question, answer: str, recipe: Recipe) -> Question:
         raise Rejection("form", "its answer holds a marker of the prompts")
     _check_final(question, answer, recipe)
     _check_language("its answer", answer, recipe)
-    return Question(question.id, question.chunk_id, question.text, "", answer)
+    return replace(question, answer=answer)
 
 
 def _judge_api_answer(question: Question, chunk: Chunk, reply: str, recipe: Recipe) -> Question:
@@ -229,9 +213,9 @@ def _judge_api_answer(question: Question, chunk: Chunk, reply: str, recipe: Reci
     text = format_api_answer(answer)
     if neutralise(text) != text:
         raise Rejection("form", "it holds a marker of the prompts")
-    call = find_quote(answer.api_call, chunk.text)
+    call = find_quote(answer["api_call"], chunk.text)
     if call is None:
-        raise Rejection("verbatim", f"not in the document: “{answer.api_call[:120]}”")
+        raise Rejection("verbatim", f"not in the document: “{answer['api_call'][:120]}”")
     if holds(question.text, call):
         raise Rejection("told", "the instruction holds the call")
     if recipe.dataset_kind == "qa":
@@ -259,6 +243,13 @@ def _check_language(what: str, text: str, recipe: Recipe) -> None:
         raise Rejection("language", f"{what} is not in {language}")
 
 
+def remedy(gate: str, recipe: Recipe) -> str:
+    """What to do where a gate refuses most replies."""
+    said = _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
+    is_set = f"'{recipe.prompt_variant}'" in said
+    return "Take another teacher." if is_set else said
+
+
 class Rejection(Exception):
     """A gate refuses a question or an answer."""
 
@@ -268,11 +259,5 @@ class Rejection(Exception):
 
     def of(self, question: Question, reply: str = "") -> Rejected:
         """The question as rejected, with its own answer or the reply that held none."""
-        return Rejected(
-            question_id=question.id,
-            chunk_id=question.chunk_id,
-            gate=self.gate,
-            reason=self.reason,
-            question=question.text,
-            cot_answer=reply or question.cot_answer,
-        )
+        said = self.gate, self.reason, question.text, reply or question.cot_answer
+        return Rejected(question.id, question.chunk_id, *said)

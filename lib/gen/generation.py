@@ -7,18 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from lib.dataset import write_dataset
+from lib.endpoints import endpoint_settings
 from lib.engine.ledger import Ledger
 from lib.engine.prices import costs, load_prices, show_costs
-from lib.gen.ask.questions import (
-    Generated,
-    ask_teacher,
-    frequent_gates,
-    frequent_reason,
-    teacher_notice,
-)
+from lib.gen.ask import questions
+from lib.gen.ask.questions import Generated, ask_teacher, frequent_gates
 from lib.gen.ask.shares import drawn
 from lib.gen.check import check_dataset, summary
-from lib.gen.corpus import Corpus, needs_all
+from lib.gen.corpus import Corpus
 from lib.gen.duplicate_questions import drop_asked
 from lib.gen.qa import write_pairs
 from lib.gen.rows import Built, build_examples
@@ -66,7 +62,7 @@ def check_or_stop(dataset_dir: Path) -> None:
 def ask_questions(corpus: Corpus) -> Generated:
     """Have the teacher write questions and answers, while documents are still read."""
     recipe, chunks = corpus.recipe, chunks_to_ask(corpus)
-    print(teacher_notice(), flush=True)
+    print(questions.teacher_notice(), flush=True)
     with costs_shown():
         with _saved_at_once(recipe.run_name) as save:
             asked = ask_teacher(chunks, recipe, own=corpus.own.given, on_question=save)
@@ -81,7 +77,7 @@ def ask_questions(corpus: Corpus) -> Generated:
         said += f", {asked.unwritten:,} of those asked for did not come" * bool(asked.unwritten)
         print(said)
         if failed > passed:
-            print(frequent_reason(rejected, recipe))
+            print(questions.frequent_reason(rejected, recipe))
     return asked
 
 
@@ -91,12 +87,16 @@ def chunks_to_ask(corpus: Corpus) -> Iterable[Chunk]:
     Raises:
         Finished: a dry run.
     """
-    if not needs_all(corpus.recipe):
+    recipe = corpus.recipe
+    draws = recipe.max_chunks or recipe.questions_per_document
+    known_first = recipe.chunker == "semantic" or recipe.eval_doc_path or recipe.train_file
+    sent_at_the_end = recipe.batch or recipe.dry_run or endpoint_settings("teacher") is None
+    if not (draws or known_first or sent_at_the_end):
         return corpus
     corpus.read()
-    if corpus.recipe.dry_run:
+    if recipe.dry_run:
         raise Finished("Dry run: nothing was asked.")
-    return drawn(corpus.chunks, corpus.recipe)
+    return drawn(corpus.chunks, recipe)
 
 
 @contextmanager
@@ -168,10 +168,8 @@ def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
 
 @contextmanager
 def _saved_at_once(run_name: str) -> Iterator[Callable[[Question], None]]:
-    """Yield a function that appends a question to artefacts/questions/<run_name>.partial.jsonl.
-
-    To look at while a run lasts; deleted when the questions are written as an artefact.
-    """
+    """Yield a function that appends a question to artefacts/questions/<run_name>.partial.jsonl,
+    which is deleted when the questions are written as an artefact."""
     path = home() / "artefacts" / "questions" / f"{run_name}.partial.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", buffering=1) as file:

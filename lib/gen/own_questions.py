@@ -1,8 +1,5 @@
-"""Questions of people's own (train_file): their oracles are found, their answers given.
-
-The teacher writes the reasoning that leads to the given answer (ask/rows.py); the built-in one
-quotes the sentence that holds it; a given reasoning is used as it is.
-"""
+"""Questions of people's own (train_file): their oracles are found; the teacher writes the reasoning
+that leads to the given answer, unless that is given too, or quotes (the built-in one)."""
 
 import re
 from collections import defaultdict
@@ -17,7 +14,7 @@ from lib.gen import gates
 from lib.gen.gates import Rejection
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
 from lib.reading.files.api import is_api_record
-from lib.reading.questions_file import ROW_ID, Evidence, TrainingItem
+from lib.reading.questions_file import ROW_ID, Evidence, Item
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Question, Rejected
 from lib.text import find_quote, holds, normalise, one_line, sentence_spans, terms, words
@@ -28,8 +25,6 @@ _SHOWN = 10  # rows without an oracle that are named
 
 @dataclass(frozen=True)
 class Given:
-    """A question of people's own with its oracles."""
-
     row: int
     question: Question  # with its answer; without reasoning
     oracles: tuple[Chunk, ...]
@@ -40,26 +35,22 @@ class Given:
 
 @dataclass(frozen=True)
 class OwnQuestions:
-    """Those of train_file, and those that cannot be used."""
-
     given: list[Given] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unknown_distractors: int = 0  # given ones that no chunk holds
 
     def __str__(self) -> str:
         """`train_file: 20 questions, 1 rejected (row 7: no document is named “x”)`"""
-        said = [f"{r.question_id.removeprefix(ROW_ID)}: {r.reason}" for r in self.rejected]
-        more = [f"{len(said) - _SHOWN:,} more"] if len(said) > _SHOWN else []
-        named = f" (row {'; row '.join(said[:_SHOWN] + more)})" if said else ""
+        said = [f"row {r.question_id.removeprefix(ROW_ID)}: {r.reason}" for r in self.rejected]
+        more = [f"{len(said) - _SHOWN:,} more"] * (len(said) > _SHOWN)
+        named = f" ({'; '.join(said[:_SHOWN] + more)})" * bool(said)
         lacking = f", {self.unknown_distractors:,} distractors are in no chunk"
-        return (
-            f"train_file: {len(self.given):,} questions, {len(said):,} rejected{named}"
-            f"{lacking * bool(self.unknown_distractors)}"
-        )
+        lacking *= bool(self.unknown_distractors)
+        return f"train_file: {len(self.given):,} questions, {len(said):,} rejected{named}{lacking}"
 
 
 def find_own(
-    items: Sequence[TrainingItem],
+    items: Sequence[Item],
     documents: Sequence[Document],
     chunks: Sequence[Chunk],
     recipe: Recipe,
@@ -84,9 +75,8 @@ def find_own(
         found = dict.fromkeys(c for c in distractors if c is not None and c not in oracles)
         unknown += distractors.count(None)
         quotes = dict.fromkeys(quote for one in item.evidence for quote in one.quotes)
-        given.append(
-            Given(item.row, question, oracles, item.reasoning, tuple(quotes), tuple(found))
-        )
+        said = item.reasoning, tuple(quotes), tuple(found)
+        given.append(Given(item.row, question, oracles, *said))
     return OwnQuestions(given, rejected, unknown)
 
 
@@ -94,10 +84,7 @@ class _Finder:
     """Finds the chunk that a row means, among those that share its rarest words."""
 
     def __init__(
-        self,
-        documents: Sequence[Document],
-        chunks: Sequence[Chunk],
-        items: Sequence[TrainingItem],
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], items: Sequence[Item]
     ) -> None:
         self._chunks = chunks
         of_document: dict[str, list[Chunk]] = defaultdict(list)
@@ -112,18 +99,14 @@ class _Finder:
             for name in {*ends, *others} - {""}:
                 self._named[name] += of_document[document.id]
         # Of the words that are looked for alone: all words of 100,000 chunks fill the memory.
-        self._holders: dict[str, list[int]] = {
-            word: []
-            for item in items
-            for one in (*item.evidence, *item.distractors)
-            for text in (one.passage, *one.quotes)
-            for word in words(text)
-        }
+        looked_for = [one for item in items for one in (*item.evidence, *item.distractors)]
+        texts = [text for one in looked_for for text in (one.passage, *one.quotes)]
+        self._holders = {word: list[int]() for text in texts for word in words(text)}
         for place, chunk in enumerate(chunks):
             for word in {*words(chunk.text)} & self._holders.keys():
                 self._holders[word].append(place)
 
-    def oracles(self, item: TrainingItem) -> tuple[Chunk, ...]:
+    def oracles(self, item: Item) -> tuple[Chunk, ...]:
         """The chunk of each evidence, and of each quote that these do not hold; each once.
 
         Raises:
@@ -138,14 +121,14 @@ class _Finder:
                     found.append(self._oracle(Evidence(one.document, "", (quote,)), item))
         return tuple(dict.fromkeys(found))
 
-    def distractor(self, one: Evidence, item: TrainingItem) -> Chunk | None:
+    def distractor(self, one: Evidence, item: Item) -> Chunk | None:
         """The chunk of a given distractor: a passage, or a document's name."""
         near = self._of(one.document)
         if not near or one.document != one_line(one.passage):
             near = self._near(one.passage, near)
         return _best(near, one, item, answers=False)
 
-    def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
+    def _oracle(self, one: Evidence, item: Item) -> Chunk:
         named = near = self._of(one.document)
         place = f" of “{one.document}”" if named else ""
         if one.passage:
@@ -181,16 +164,15 @@ class _Finder:
     def _near(self, passage: str, named: Sequence[Chunk]) -> list[Chunk]:
         """The chunks, if possible of the named documents, that hold the passage or count as the
         same."""
+        likely = named or self._sharing(passage)
         near = [
-            chunk
-            for chunk in named or self._sharing(passage)
-            if _share(passage, chunk) >= SAME_SHARE or find_quote(passage, chunk.text)
+            c for c in likely if _share(passage, c) >= SAME_SHARE or find_quote(passage, c.text)
         ]
         return self._near(passage, ()) if named and not near else near
 
 
 def _best(
-    chunks: Sequence[Chunk], one: Evidence, item: TrainingItem, *, answers: bool = True
+    chunks: Sequence[Chunk], one: Evidence, item: Item, *, answers: bool = True
 ) -> Chunk | None:
     """The one with most of the quotes, the answer (a distractor: without it), the passage and the
     words of the question; of equal ones the first."""

@@ -9,24 +9,22 @@ from typing import Any
 
 from lib.gen.ask.questions import Generated
 from lib.records import Chunk
-from lib.settings import SetupError, portable
+from lib.settings import portable
 from lib.store import artefact_dir, building, fingerprint, write_json, write_jsonl
 
 Row = dict[str, Any]
 
 
 def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> Path:
-    """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder.
-
-    `documents/` has a JSON for each document and `pairs.json` all of them; `alpaca.jsonl` and
-    `chat.jsonl` have them in those formats.
-    """
-    if any(question.cot_answer for question in asked.questions):
-        raise SetupError(
-            f"{portable(asked.questions_dir)} holds questions with reasoning, not plain pairs. "
-            "Ask for them with dataset_kind = 'qa'."
-        )
-    pairs = _pair_rows(asked, chunks)
+    """Write artefacts/qa/<run_name>-<fingerprint>; returns the folder."""
+    by_id = {chunk.id: chunk for chunk in chunks}
+    ratings = {rating.question_id: rating for rating in asked.ratings}
+    pairs = list[Row]()
+    for question in asked.questions:
+        chunk, rating = by_id[question.chunk_id], ratings.get(question.id)
+        row: Row = {"id": question.id, "question": question.text, "answer": question.answer}
+        row |= {"document": chunk.document_id, "title": chunk.title, "page": chunk.page}
+        pairs.append(row | ({"rating": rating.rating, "reason": rating.reason} if rating else {}))
     made_of = {"questions": asked.questions_dir.name, "pairs": fingerprint(pairs)}
     target = artefact_dir("qa", run_name, made_of)
     if target.exists():
@@ -52,19 +50,6 @@ def write_pairs(asked: Generated, *, chunks: Sequence[Chunk], run_name: str) -> 
         write_json(folder / "manifest.json", {**manifest, "made_of": made_of})
     print(f"Written: {portable(target)}")
     return target
-
-
-def _pair_rows(asked: Generated, chunks: Sequence[Chunk]) -> list[Row]:
-    """One row a pair, in the chunks' order; with its rating and the reason, if it was rated."""
-    by_id = {chunk.id: chunk for chunk in chunks}
-    ratings = {rating.question_id: rating for rating in asked.ratings}
-    rows = []
-    for question in asked.questions:
-        chunk, rating = by_id[question.chunk_id], ratings.get(question.id)
-        row: Row = {"id": question.id, "question": question.text, "answer": question.answer}
-        row |= {"document": chunk.document_id, "title": chunk.title, "page": chunk.page}
-        rows.append(row | ({"rating": rating.rating, "reason": rating.reason} if rating else {}))
-    return rows
 
 
 def file_name(document_id: str) -> str:

@@ -1,7 +1,7 @@
 """RAFT rows: a question, its oracle among distractors or left out, and the label."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from random import Random
@@ -17,8 +17,6 @@ from lib.records import Chunk, Question, RaftExample, Rejected
 
 @dataclass(frozen=True)
 class Built:
-    """The rows, and the questions that have none."""
-
     examples: list[RaftExample]  # in the order of the questions
     rejected: list[Rejected]  # questions that have no row
     guarded: dict[str, int]  # drawn distractors that were turned down, by reason
@@ -37,17 +35,15 @@ def build_examples(
 ) -> Built:
     """One row a question; each draws from its own generator, seeded by (seed, question id).
 
-    Train and valid rows are of the kinds that `_kinds` says. "refuse" and "memorise" rows have one
-    more distractor in their oracle's place. Eval rows always show their oracle, among
-    num_distractors; they draw distractors from all chunks, the others from train chunks alone.
-    "hard" takes the question's nearest, by the `embedder` or else by BM25, "mixed" half of them so
-    and the others at random; `Guard` turns some down.
+    Train and valid rows are of the kinds that `_kinds` says; without their oracle they have one
+    more distractor. Eval rows always show it, among num_distractors, and draw from all chunks, the
+    others from train chunks alone. "hard" takes the nearest, by the `embedder` or else by BM25;
+    `Guard` turns some down.
 
-    distractors_per "chunk": all questions of a chunk are of one kind and have one context, in one
-    order, which training and prefix caches can then share; shares are met to the chunk. "context":
-    train and valid rows also take a context that was made for another chunk: one that holds their
-    oracle (rows without it: one that does not), and no answer of theirs elsewhere. Chunks whose
-    questions have no context yet are the first distractors.
+    distractors_per "chunk": all questions of a chunk are of one kind and have one context. With
+    "context" train and valid rows also take one that was made for another chunk: it holds their
+    oracle (rows without it: does not), and no answer of theirs elsewhere. Chunks whose questions
+    have no context yet are the first distractors.
 
     A question with several oracles shows all of them or none, in as many documents as any other;
     all must be in one split. `given` distractors (by question id) are taken first.
@@ -90,9 +86,11 @@ def build_examples(
             num_shown = Random(f"{seed}:distractors:{group_id}").randint(least, num_distractors)
         needed = max(0, num_shown + 1 - (len(oracles) if kind == "oracle" else 0))
         made = made_of[split]
+        # The nearest of each question, then the second nearest of each, …
+        in_turn = chain.from_iterable(zip_longest(*near))
         nearest = [
             chunk
-            for chunk in _in_turn(near)
+            for chunk in filter(None, in_turn)
             if split == "eval" or splits[chunk.id] == "train" or chunk.id in made.waiting
         ]
         pool = chunks if split == "eval" else train
@@ -117,17 +115,17 @@ def build_examples(
                 found = f"only {len(distractors)} of {needed} distractors can be found"
                 built.rejected.extend(map(Rejection("distractors", found).of, group))
                 continue
-            context = _context(oracles, distractors, kind, rng)
+            # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
+            shown = [*distractors, *(oracles[1:] if kind == "oracle" else ())]
+            rng.shuffle(shown)
+            if kind == "oracle":
+                shown.insert(rng.randrange(len(shown) + 1), oracle)
+            context = tuple(shown)
             if takes_others:
                 made.add(context)
         for question in group:
             example = RaftExample(
-                id=question.id,
-                kind=kind,
-                split=split,
-                question=question,
-                oracle=oracle,
-                context=context,
+                *(question.id, kind, split, question, oracle, context),
                 oracle_position=context.index(oracle) if kind == "oracle" else None,
                 label=(recipe.refusal or REFUSAL) if kind == "refuse" else question.cot_answer,
                 refusal=recipe.refusal,
@@ -178,12 +176,6 @@ class _Contexts:
         return None
 
 
-def _in_turn(lists: Sequence[Sequence[Chunk]]) -> Iterator[Chunk]:
-    """The nearest of each question, then the second nearest of each, …"""
-    for of_rank in zip_longest(*lists):
-        yield from (chunk for chunk in of_rank if chunk is not None)
-
-
 def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
     """Each row's kind: a share refusal_probability is "refuse"; of the others a share
     oracle_probability is "oracle", the rest what no_oracle_mode says ("both": evenly both).
@@ -205,15 +197,3 @@ def _kinds(ids: Sequence[str], recipe: Recipe) -> dict[str, str]:
         else:
             kinds[row_id] = recipe.no_oracle_mode
     return kinds
-
-
-def _context(
-    oracles: Sequence[Chunk], distractors: Sequence[Chunk], kind: str, rng: Random
-) -> tuple[Chunk, ...]:
-    """The documents in their order."""
-    # Shuffled, and the oracle anywhere: a fixed slot would teach "read document 1".
-    context = [*distractors, *(oracles[1:] if kind == "oracle" else ())]
-    rng.shuffle(context)
-    if kind == "oracle":
-        context.insert(rng.randrange(len(context) + 1), oracles[0])
-    return tuple(context)

@@ -1,14 +1,11 @@
-"""A run divided among processes, hosts or accounts: each shard asks, and `merge` makes the dataset.
-
-A shard reads all documents, and asks about every n-th group of chunks, into a ledger of its own.
-`merge` unites the ledgers and runs the whole: it finds every reply, asks nothing, and writes the
-bytes of a run that was never divided.
-"""
+"""A run divided among processes, hosts or accounts. A shard asks about every n-th group of chunks,
+into a ledger of its own. `merge` unites the ledgers and runs the whole: it finds every reply, and
+writes the bytes of a run that was never divided."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +33,8 @@ _SAID = {  # key of what questions depend on → what differs
 class Shard:
     number: int  # from 1
     count: int
+    folder: Path = Path()
+    made_of: Mapping[str, Any] = field(default_factory=dict)  # what it was asked with
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -78,33 +77,24 @@ def ask_shard(recipe: Recipe, shard: Shard) -> None:
 
 def merge(recipe: Recipe, folders: Sequence[Path] = ()) -> Path:
     """Unite the shards' ledgers with the home's, and generate; returns the dataset's folder."""
-    found = [shard for folder in folders or [_folder(recipe)] for shard in _shards_in(folder)]
-    records = {folder: _record(folder) for folder in found}
-    shards = {folder: Shard.of(record["shard"]) for folder, record in records.items()}
-    counts = {shard.count for shard in shards.values()}
+    shards = [shard for folder in folders or [_folder(recipe)] for shard in _shards_in(folder)]
+    counts = {shard.count for shard in shards}
     if len(counts) > 1:
-        named = ", ".join(f"{shard} in {portable(path)}" for path, shard in shards.items())
+        named = ", ".join(f"{shard} in {portable(shard.folder)}" for shard in shards)
         raise SetupError(f"The shards are parts of different runs ({named}). Name those of one.")
     [count] = counts
-    if missing := {*range(1, count + 1)} - {shard.number for shard in shards.values()}:
+    if missing := {*range(1, count + 1)} - {shard.number for shard in shards}:
         raise SetupError(f"Shard {min(missing)}/{count} is missing. Run it with --shard.")
     corpus = Corpus(recipe)
-    chunks = chunks_to_ask(corpus)
-    made_of = _made_of(Asking(recipe, corpus.own.given), chunks)
-    for folder, shard in shards.items():
-        if differs := _difference(records[folder]["made_of"], made_of):
+    made_of = _made_of(Asking(recipe, corpus.own.given), chunks_to_ask(corpus))
+    for shard in shards:
+        if differs := _difference(shard.made_of, made_of):
             raise SetupError(
-                f"Shard {shard} in {portable(folder)} was asked with another {differs}. Give "
+                f"Shard {shard} in {portable(shard.folder)} was asked with another {differs}. Give "
                 "`merge` the documents, parameters and .env of its shards."
             )
-        with closing(Ledger(folder / _LEDGER)) as part:
-            if (there := part.mark()) < (asked := records[folder].get("replies", 0)):
-                raise SetupError(
-                    f"Shard {shard} in {portable(folder)} has {there:,} of its {asked:,} replies, "
-                    "and the others would be paid again. Copy all files of its folder again."
-                )
     with costs_shown(), closing(Ledger()) as ledger:
-        new = sum(ledger.take_in(folder / _LEDGER) for folder in shards)
+        new = sum(ledger.take_in(shard.folder / _LEDGER) for shard in shards)
         print(f"{len(shards)} shards: {new:,} replies that {portable(ledger.path)} did not have")
     return generate(recipe, corpus)
 
@@ -119,30 +109,29 @@ def _folder(recipe: Recipe) -> Path:
     return home() / "artefacts" / "shards" / recipe.run_name
 
 
-def _shards_in(folder: Path) -> list[Path]:
+def _shards_in(folder: Path) -> list[Shard]:
     """The folder itself if it is a shard's, else those in it."""
     folders = sorted(path.parent for path in (*folder.glob(_LEDGER), *folder.glob(f"*/{_LEDGER}")))
     if not folders:
         raise SetupError(
             f"{portable(folder)} holds no shard. `python -m lib.gen run --shard I/N` makes them."
         )
-    for path in folders:
-        if "made_of" not in _record(path):
-            raise SetupError(
-                f"The shard {portable(path)} is not finished. Run it again with its --shard: only "
-                "what is missing is asked. Or copy all files of its folder again."
-            )
-    return folders
+    return [_read(path) for path in folders]
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    """What the shard was asked with; {}: it is not there, or cut off."""
-    with suppress(OSError, ValueError):
-        return dict(read_json(folder / _RECORD))
-    return {}
+def _read(folder: Path) -> Shard:
+    broken = OSError, ValueError, LookupError, TypeError
+    with suppress(*broken), closing(Ledger(folder / _LEDGER)) as ledger:
+        record = read_json(folder / _RECORD)
+        if ledger.mark() >= record["replies"]:
+            return replace(Shard.of(record["shard"]), folder=folder, made_of=record["made_of"])
+    raise SetupError(
+        f"The shard {portable(folder)} is not finished, or was not copied whole. Run it again with "
+        "its --shard: only what is missing is asked. Or copy all files of its folder again."
+    )
 
 
-def _difference(of_shard: dict[str, Any], wanted: dict[str, Any]) -> str:
+def _difference(of_shard: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """`questions_per_chunk (3, not 4)`, or one of _SAID; "" = nothing."""
     for name, value in wanted["recipe"].items():
         if (other := of_shard["recipe"].get(name)) != value:

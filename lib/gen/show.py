@@ -49,14 +49,13 @@ def show_examples(examples: Sequence[RaftExample], *, n: int = 3) -> Any:
     """n rows as HTML, of every kind if possible: the oracle marked, its quotes highlighted."""
     from IPython.display import HTML
 
-    first = [next((e for e in examples if e.kind == kind), None) for kind in KINDS]
-    chosen = [example for example in first if example][:n]
-    chosen += [example for example in examples if example not in chosen][: n - len(chosen)]
-    return HTML(Markup().join([STYLE, *map(example_html, chosen)]))
+    first = {example.kind: example for example in reversed(examples)}
+    shown = [first[kind] for kind in KINDS if kind in first]
+    shown += [example for example in examples if example not in shown]
+    return HTML(Markup().join([STYLE, *map(example_html, shown[:n])]))
 
 
 def example_html(example: RaftExample) -> Markup:
-    """A row: question, documents and label."""
     shown = [str(place) for place, c in enumerate(example.context, 1) if c in example.oracles]
     place = f"document {' and '.join(shown)}" if shown else "left out"
     documents = Markup().join(document_html(example, i) for i in range(len(example.context)))

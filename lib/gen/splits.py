@@ -1,6 +1,6 @@
 """Train, valid and eval by chunk group or by document: no oracle of one is in a row of another."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from random import Random
 from textwrap import shorten
@@ -23,68 +23,55 @@ def assign_splits(
     *,
     asked: Collection[str] | None = None,
     eval_documents: Collection[str] = (),
+    say: Callable[[str], object] = print,
 ) -> dict[str, str]:
     """Each chunk's split: "train", "valid", "eval", or "buffer" for a chunk of no row.
 
     Blocks of consecutive chunks of a document are drawn until eval, then valid, hold their share
-    of the chunks in `asked` (those that have questions; None = every chunk). The others are
-    material for distractors and stay in train. A block's near duplicates come with it, or it stays
-    in train. What then counts as the same as a chunk of eval, or, in train, of valid, becomes
-    buffer. With split_by "document" the blocks are whole documents, unless these are too few, or
-    none can be held out. With eval_documents (ids), eval is the whole of these and nothing else.
+    of the chunks in `asked` (those with questions; None = every chunk). A block's near duplicates
+    come with it, or it stays in train, as do chunks without questions. What then counts as the same
+    as a chunk of eval, or, in train, of valid, becomes buffer. With split_by "document" the blocks
+    are whole documents, unless these are too few, or none can be held out. With eval_documents
+    (ids), eval is the whole of these and nothing else. `say` is told why whole ones are not.
     """
-    splits, why_groups = _assign(chunks, same, recipe, asked, eval_documents)
-    if why_groups and asked is not None:
-        _, said = _assign(chunks, same, recipe, None, eval_documents)  # by check_corpus
-        if not said:
-            print(why_groups)
-    return splits
-
-
-def _assign(
-    chunks: Sequence[Chunk],
-    same: Conflicts,
-    recipe: Recipe,
-    asked: Collection[str] | None,
-    eval_documents: Collection[str],
-) -> tuple[dict[str, str], str]:
-    """The splits, and why they are not of whole documents although the recipe wants that, or ""."""
-    held_out = _held_out(chunks, eval_documents)
+    held_out = {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
+    if lost := set(eval_documents) - {chunk.document_id for chunk in chunks}:
+        raise SetupError(
+            f"{len(lost)} of the {len(eval_documents)} documents to evaluate with have no chunk "
+            f"(such as {min(lost)}). Give documents with text of their own."
+        )
     wanted = {chunk.id for chunk in chunks} if asked is None else set(asked)
     rest = [chunk for chunk in chunks if chunk.id not in held_out]
     eval_share = 0 if held_out else recipe.eval_share
     shares = [share for share in (recipe.valid_share, eval_share) if share]
     by_document, why_groups = recipe.split_by == "document" and bool(shares), ""
     if by_document and (few := too_few_documents(rest)):
-        counted = "1 document is" if few == 1 else f"{few} documents are"
-        why_groups = f"{counted} too few to hold out whole ones"
+        counted = "document is" if few == 1 else "documents are"
+        why_groups = f"{few} {counted} too few to hold out whole ones"
     num_wanted = sum(chunk.id in wanted for chunk in rest)
-    length = int(num_wanted * min(shares, default=1) / 4)
+    most = min(MAX_BLOCK_CHUNKS, int(num_wanted * min(shares, default=1) / 4))
     missing = ""
     for whole in (True, False) if by_document and not why_groups else (False,):
-        if whole:
-            documents = groupby(rest, key=lambda chunk: chunk.document_id)
-            drawn = [[chunk.id for chunk in document] for _, document in documents]
-        else:
-            drawn = _blocks(rest, same, max(1, min(MAX_BLOCK_CHUNKS, length)))
+        drawn = _blocks(rest, same, len(rest) if whole else max(1, most))
         Random(f"{recipe.seed}:splits").shuffle(drawn)
         blocks = [{i for i in block if whole or i in wanted} for block in drawn]
         for part in _PARTS:
-            target = part * eval_share * num_wanted
-            evaluation = held_out
+            evaluation, valid = held_out, set[str]()
             if eval_share:
+                target = part * eval_share * num_wanted
                 evaluation = _take(blocks, same, wanted, target, avoid=set())
-            valid = set[str]()
             if recipe.valid_share:
                 target = part * recipe.valid_share * num_wanted
                 valid = _take(blocks, same, wanted, target, avoid=evaluation)
             splits = {chunk.id: _split(chunk.id, evaluation, valid, same) for chunk in chunks}
             filled = {split for chunk_id, split in splits.items() if chunk_id in wanted}
-            shares_of = {"valid": recipe.valid_share, "eval": eval_share or held_out}
-            needed = ["train", *(split for split, share in shares_of.items() if share)]
-            missing = next((split for split in needed if split not in filled), "")
+            needed = {"train": 1, "valid": recipe.valid_share, "eval": eval_share or held_out}
+            lacking = (split for split, share in needed.items() if share and split not in filled)
+            missing = next(lacking, "")
             if not missing:
-                return splits, why_groups and f"{why_groups}: groups of chunks are held out."
+                if why_groups:
+                    say(f"{why_groups}: groups of chunks are held out.")
+                return splits
         why_groups = f"Whole documents leave the split “{missing}” empty"
     all_asked = len(wanted) == len(chunks)
     remedy = "lower chunk_chars" if all_asked else "have questions on more chunks"
@@ -117,16 +104,6 @@ def _alike(chunks: Sequence[Chunk], same: Conflicts) -> str:
     return f" {len(alike)} of them count as the same as others: {pair}."
 
 
-def _held_out(chunks: Sequence[Chunk], eval_documents: Collection[str]) -> set[str]:
-    missing = set(eval_documents) - {chunk.document_id for chunk in chunks}
-    if missing:
-        raise SetupError(
-            f"{len(missing)} of the {len(eval_documents)} documents to evaluate with have no chunk "
-            f"(such as {min(missing)}). Give documents with text of their own."
-        )
-    return {chunk.id for chunk in chunks if chunk.document_id in eval_documents}
-
-
 def together(same: Conflicts, questions: Sequence[Question]) -> Conflicts:
     """The conflicts, for splits: the oracles of one question are to come into one split."""
     joined = dict(same)
@@ -145,14 +122,15 @@ def check_corpus(
     given: Sequence[Question] = (),
     eval_documents: Collection[str] = (),
 ) -> list[str]:
-    """Stop before any token is paid when the documents cannot fill rows, or questions on the chunks
-    in `asked`, among them people's own (`given`), every split; returns what to say: that no whole
-    documents are held out, and with too_few "fewer" that rows will have fewer distractors."""
-    num_distractors = recipe.num_distractors
-    splits, why_groups = _assign(chunks, same, recipe, None, eval_documents)
+    """Stop before any token is paid when the documents cannot fill rows, or the questions on the
+    chunks in `asked`, among them people's own (`given`), every split; returns what to say."""
+    num_distractors, notes, unsaid = recipe.num_distractors, list[str](), list[str]()
+    splits = assign_splits(chunks, same, recipe, eval_documents=eval_documents, say=notes.append)
     if asked is not None and (given or len(asked) < len(chunks)):
-        _assign(chunks, together(same, given), recipe, asked, eval_documents)
-    notes = [why_groups] if why_groups else []
+        same_too = together(same, given)
+        assign_splits(
+            chunks, same_too, recipe, asked=asked, eval_documents=eval_documents, say=unsaid.append
+        )
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
     free = max(
@@ -185,9 +163,8 @@ def _take(
     """Blocks until they hold so many wanted chunks (at least one), none of them in `avoid`.
 
     Where more wanted chunks count as the same as a block than half of its own, they are taken too,
-    up to a quarter of the target, so that a split has several groups; else the block is passed
-    over. What then lacks is taken less strictly; where nothing can be, the block is taken that
-    loses the fewest.
+    up to a quarter of the target; else the block is passed over. What then lacks is taken less
+    strictly; where nothing can be, the block is taken that loses the fewest.
     """
     blocks = [block for block in blocks if not avoid & block]
     block_of = {chunk_id: block for block in blocks for chunk_id in block}
@@ -221,19 +198,14 @@ def _take(
 
 
 def _blocks(chunks: Sequence[Chunk], same: Conflicts, length: int) -> list[list[str]]:
-    """About so many consecutive chunks of one document; few enough that a split has several.
-
-    A block ends where its last chunk and the next are different, so that few become buffer.
-    """
+    """About so many consecutive chunks of one document each, divided where two are different, so
+    that few become buffer."""
     blocks: list[list[str]] = []
     for _, group in groupby(chunks, key=lambda chunk: chunk.document_id):
         blocks.append([])
         for chunk in sorted(group, key=lambda chunk: chunk.start):
             block = blocks[-1]
-            whole = len(block) >= length and (
-                block[-1] not in same[chunk.id] or len(block) >= 2 * length
-            )
-            if whole:
+            if len(block) >= (2 * length if block and block[-1] in same[chunk.id] else length):
                 blocks.append([chunk.id])
             else:
                 block.append(chunk.id)

@@ -1,14 +1,10 @@
-"""The control tokens of a student's own tokenizer: text in every message, trained on or asked.
-
-`student.neutralise` knows those of the usual models, and readers apply it to every document. A
-tokenizer may have others.
-"""
+"""The control tokens of a student's own tokenizer, beside those of the usual models, which
+`student.neutralise` knows: text in every message, trained on or asked."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +21,10 @@ def read_tokenizer(model_dir: Path) -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(model_dir), trust_remote_code=False)
     except Exception as error:  # of many kinds: a damaged file, a package that is not installed
-        fix = "Copy the model's folder again"
-        if not (Path(model_dir) / "tokenizer.json").exists() and not find_spec("sentencepiece"):
-            fix = "tokenizer.model alone needs a package: .venv/bin/pip install sentencepiece"
         raise SetupError(
             f"The tokenizer in {portable(model_dir)} cannot be loaded ({one_line(str(error))}). "
-            f"{fix}."
+            "Copy the model's folder again; where it has tokenizer.model and no tokenizer.json: "
+            ".venv/bin/pip install sentencepiece."
         ) from None
 
 
@@ -60,11 +54,8 @@ def as_text(messages: Sequence[Message], controls: re.Pattern[str]) -> list[Mess
 
 
 def for_student(prompt: Prompt, run_name: str) -> Prompt:
-    """The prompt with its messages as the run's student was trained on them.
-
-    Every model that is compared with the student gets these. A student that has no folder here
-    (hosted training) has no tokenizer either: the prompt stays as it is.
-    """
+    """The prompt with its messages as the run's student was trained on them, for all models that
+    are compared. Without a folder of the student (hosted training) the prompt stays as it is."""
     folder = home() / environment(run_name).get("STUDENT_MODEL_DIR", "")
     if folder == home() or not folder.is_dir():
         return prompt

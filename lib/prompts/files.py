@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,28 +34,21 @@ def read_prompts(form: PromptForm, *changes: Path) -> tuple[dict[str, str], dict
 
 def fill(text: str, **values: str) -> str:
     """The text with its placeholders filled in, once: a value's own braces stay as they are."""
-    parts = _parts(text)
-    return "".join([values[part] if at % 2 else part for at, part in enumerate(parts)])
-
-
-@cache
-def _parts(text: str) -> list[str]:
-    """`Ask {count} of it` → ["Ask ", "count", " of it"]: texts and names in turn."""
-    return re.split(r"\{([a-z_]+)\}", text)
+    return _PLACEHOLDER.sub(lambda name: values[name[0][1:-1]], text)
 
 
 def _read(path: Path, form: PromptForm) -> dict[str, Any]:
     import yaml
 
-    example = f"lib/prompts/{form.path.name}"
     try:
         texts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        if not isinstance(texts, dict):
+            raise ValueError("it holds no `name: text` lines")
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise SetupError(
-            f"The prompts file {path} cannot be read: {one_line(str(error))[:200]}. See {example}."
+            f"The prompts file {path} cannot be read: {one_line(str(error))[:200]}. "
+            f"See lib/prompts/{form.path.name}."
         ) from None
-    if not isinstance(texts, dict):
-        raise SetupError(f"The prompts file {path} holds no `name: text` lines, as {example} does.")
     for name, text in texts.items():
         if problem := _problem(str(name), text, form):
             raise SetupError(f"{path}: {problem}")
@@ -65,14 +57,14 @@ def _read(path: Path, form: PromptForm) -> dict[str, Any]:
 
 def _problem(name: str, text: Any, form: PromptForm) -> str:
     """The mistake in one entry of a file, and its remedy; "" = there is none."""
+    if name not in (*form.needed, form.rules):
+        return f"no prompt is called {name}. There are {', '.join((*form.needed, form.rules))}."
     if name == form.rules:
         if not isinstance(text, dict) or not all(isinstance(rule, str) for rule in text.values()):
             return f"{name} holds {text!r}; expected `name: rule` lines."
         unknown = [str(rule) for rule in text if form.rule_names and rule not in form.rule_names]
         known = ", ".join(form.rule_names)
         return f"{name} holds {', '.join(unknown)}. There are {known}." if unknown else ""
-    if name not in form.needed:
-        return f"no prompt is called {name}. There are {', '.join((*form.needed, form.rules))}."
     if not isinstance(text, str):
         return f"{name} holds {text!r}; expected text (quote it)."
     if missing := [needed for needed in form.needed[name] if needed not in text]:

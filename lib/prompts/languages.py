@@ -30,10 +30,8 @@ def can_check(language: str) -> bool:
 
 
 def is_in(text: str, language: str) -> bool:
-    """False only where the text is clearly in another language: names alone are in any.
-
-    `is_in("Who built the pier?", "Korean")` → False; `is_in("Laird Hamilton", "Korean")` → True.
-    """
+    """False only where the text is clearly in another language: `is_in("Who?", "Korean")`; names
+    alone are in any."""
     if not can_check(language):
         return True
     ranked = _identifier().rank(unicodedata.normalize("NFC", text))

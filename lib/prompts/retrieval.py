@@ -1,7 +1,5 @@
-"""What a model is asked while documents are looked up, each prompt beside its parser.
-
-Documents are data here, too: of a reply only numbers are used, or sentences that a document has.
-"""
+"""What a model is asked while documents are looked up, each prompt beside its parser. Documents are
+data: of a reply only numbers are used, or sentences that a document has."""
 
 from __future__ import annotations
 
@@ -82,10 +80,8 @@ def has_number(reply: str) -> bool:
 
 
 def parse_order(reply: str, count: int) -> list[int]:
-    """`3 > 1` → [2, 0]: places from 0, each once, those that there are.
-
-    Of a reply with other numbers in its sentences, the last such chain; in a list, not its marks.
-    """
+    """`3 > 1` → [2, 0]: places from 0, each once; among sentences with other numbers the last such
+    chain, in a list not its marks."""
     listed = _COUNTED.sub("", reply)
     chains = _CHAIN.findall(listed) or _LIST.findall(listed) or [listed]
     numbers = dict.fromkeys(int(found) for found in _NUMBER.findall(chains[-1]))
@@ -104,10 +100,8 @@ def extract_messages(question: str, document: str) -> list[Message]:
 
 
 def parse_extract(reply: str, document: str) -> list[str]:
-    """The lines of the reply that are in the document, in the document's order; of `NONE`: none.
-
-    A reply that neither copies nor says so leaves the document whole.
-    """
+    """The lines of the reply that are in the document, in its order; `NONE`: none. A reply that
+    neither copies nor says so leaves the document whole."""
     lines = (_LIST_MARK.sub("", line).strip() for line in reply.splitlines())
     found = {quote for line in lines if line and (quote := find_quote(line, document))}
     if not found and not _NONE.match(reply):

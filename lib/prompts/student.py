@@ -1,7 +1,5 @@
-"""The student's prompt, one for training, evaluation and serving, beside its parser.
-
-And a plain one, to evaluate models that were never taught the student's format.
-"""
+"""The student's prompt, one for training, evaluation and serving, beside its parser; and a plain
+one, to evaluate models that were never taught the student's format."""
 
 import html
 import json
@@ -90,9 +88,8 @@ def chat_messages(system: str, user: str) -> list[Message]:
 def neutralise(text: str) -> str:
     """Make the markers of prompts harmless in a document's own text.
 
-    A document is data: one that holds "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close
-    its context, pass for a label or begin another turn. Brackets become ‹ › or ［ ］, a double hash
-    ＃＃.
+    "</DOCUMENT>", "<ANSWER>:" or "<|assistant|>" must not close its context, pass for a label or
+    begin another turn. Brackets become ‹ › or ［ ］, a double hash ＃＃.
     """
     return _MARKER.sub(lambda match: harmless(match.group()), text)
 
@@ -111,10 +108,8 @@ def _without_end(text: str) -> str:
 
 
 def canonical(reply: str) -> str:
-    """`## begin_quote ##x##end_quote## **<Answer>: 3**` → the published marks, letter for letter.
-
-    Also of a reply in a fence, as JSON, or escaped for HTML, and of a tag in another language.
-    """
+    """`## begin_quote ##x##end_quote## **<Answer>: 3**` → the published marks, letter for letter;
+    also of a reply in a fence, as JSON or escaped for HTML, and of a tag in another language."""
     text = _without_end(_unwrapped(_NEXT_TURN.sub("", reply).strip()))
     text = _WRITTEN_QUOTE.sub(lambda mark: f"##{mark['which'].lower()}_quote##", text)
     before, tag, answer = _WRITTEN_TAG.sub(f"{ANSWER_TAG} ", text).rpartition(f"{ANSWER_TAG} ")
@@ -148,8 +143,7 @@ def _bare(answer: str) -> str:
 
 def student_question(question: str, documents: Sequence[str]) -> str:
     """The user's turn: the documents in order, then the question (the published RAFT layout)."""
-    context = "".join(f"{DOCUMENT_BEGIN}{text}{DOCUMENT_END}\n" for text in documents)
-    return f"{context}{question}"
+    return "".join(f"{DOCUMENT_BEGIN}{text}{DOCUMENT_END}\n" for text in documents) + question
 
 
 def student_instruction(refusal: str = "") -> str:
@@ -251,10 +245,7 @@ _PARAGRAPH_END = re.compile(
 
 
 def plain_messages(question: str, documents: Sequence[str], *, refusal: str = "") -> list[Message]:
-    """Documents and question as the student reads them, and no format to keep to.
-
-    Without documents it asks for the model's knowledge.
-    """
+    """Documents and question with no format to keep to; without documents it asks for knowledge."""
     instruction = _PLAIN_INSTRUCTION if documents else _CLOSED_BOOK_INSTRUCTION
     asked = student_question(f"Question: {question}\nAnswer:", documents)
     return chat_messages(instruction + (refusal or REFUSAL), asked)
@@ -269,18 +260,14 @@ def parse_plain_answer(text: str, *, refusal: str = "") -> ParsedAnswer:
     """
     reply = _GOES_ON.split(text.strip())[0]
     marked = _ANSWER.split(reply)[1:] or _ANSWER_IS.split(reply)[1:]
-    final = _first_paragraph(marked[-1] if marked else reply)
+    final = (marked[-1] if marked else reply).strip()
+    first = _PARAGRAPH_END.split(final)[0]
+    if "```" not in final and not first.endswith((":", "：")):  # code, or a list
+        final = first
     sentence = normalise(refusal or REFUSAL)
     refused = normalise(final).startswith(sentence) or bool(_REFUSES.match(final))
     refused |= not marked and f" {normalise(reply)}".endswith(f" {sentence}")
     return ParsedAnswer(final_answer=None if refused else final or None, quotes=(), refused=refused)
-
-
-def _first_paragraph(text: str) -> str:
-    """The whole of a text that holds code, or that opens a list with a colon."""
-    text = text.strip()
-    first = _PARAGRAPH_END.split(text)[0]
-    return text if "```" in text or first.endswith((":", "：")) else first
 
 
 # --- prompts of the evaluation -------------------------------------------------------------------

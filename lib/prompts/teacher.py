@@ -36,24 +36,19 @@ _SHOWN_TASKS = (*_SHOWN_TOGETHER, "joint", "pairs", "instructions", "api_answer"
 _FORM = PromptForm(
     path=FOLDER / "teacher_gpt.yaml",
     needed={
-        "system": (),
-        "example": (),
+        **dict.fromkeys(("system", "example", "own_language"), ()),
         "context": (DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
         "numbered_context": ("{number}", DOCUMENT_BEGIN, "{document}", DOCUMENT_END),
-        "own_language": (),
         "language": ("{language}",),
-        "questions": ("{count}", '"questions"'),
+        **dict.fromkeys(("questions", "instructions"), ("{count}", '"questions"')),
         "answer": ("{question}", *_QUOTES, ANSWER_TAG),
         "joint": ("{counts}", '"rows"', '"reasoning"', *_QUOTES),
         "pairs": ("{counts}", '"rows"', '"answer"'),
-        "instructions": ("{count}", '"questions"'),
         "api_answer": ("{question}", "<<<api_call>>>"),
-        "repair_questions": ("{refused}",),
+        **dict.fromkeys(("repair_questions", "repair_rows"), ("{refused}",)),
         "repair_answer": ("{reason}",),
-        "repair_rows": ("{refused}",),
         "rationale": ("{question}", "{answer}", *_QUOTES, ANSWER_TAG),
-        "round_trip": ("{question}",),
-        "closed_book": ("{question}",),
+        **dict.fromkeys(("round_trip", "closed_book"), ("{question}",)),
         "rating": ("{question}", "{answer}", '"rating"'),
     },
     optional=("{title}", "{style}", "{language}", "{count}"),
@@ -103,10 +98,8 @@ class TeacherPrompts:
 
 @cache
 def _example_turns(text: str) -> tuple[tuple[str, str], list[tuple[str, str, str]]]:
-    """Title and document of an example, and its turns: task, what is filled in, and reply.
-
-    `# Piers / A pier was built. / > answer What was built? / A pier` has one turn. "" has none.
-    """
+    """Title and document of an example, and its turns: task, what is filled in, reply. One turn has
+    `# Piers / A pier was built. / > answer What was built? / A pier`."""
     title, _, document = re.split(r"^> ", text, maxsplit=1, flags=re.MULTILINE)[0].partition("\n")
     turns = re.findall(r"^> (\w+) ([^\n]*)\n(.*?)\s*(?=^> |\Z)", text, re.MULTILINE | re.DOTALL)
     return (title.lstrip("# "), document.strip()), turns
@@ -142,10 +135,8 @@ def load_prompts(recipe: Recipe) -> TeacherPrompts:
 
 
 def go_on(messages: Sequence[Message], reply: str, text: str) -> list[Message]:
-    """The conversation so far, its reply, and our next message.
-
-    An empty reply is left out: some endpoints refuse one, and two turns of the user in a row.
-    """
+    """The conversation so far, its reply, and our next message. An empty reply is left out: some
+    endpoints refuse one, and two turns of the user in a row."""
     if reply.strip():
         said = {"role": "assistant", "content": reply}
         return [*messages, said, {"role": "user", "content": text}]
@@ -188,6 +179,10 @@ _PREAMBLE = re.compile(
 )
 _QUESTION_KEY = re.compile(r"(?:questions?|q)[ _]?\d*|\d+", re.IGNORECASE)
 _QUESTION_MARKS = ("?", "？", "؟")
+
+
+API_FIELDS = ("domain", "api_call", "api_provider", "explanation", "code")
+_FIELD = re.compile(rf"<<<\s*({'|'.join(API_FIELDS)})\s*>>>[ \t]*:?")
 
 
 @dataclass(frozen=True)
@@ -250,8 +245,8 @@ def _questions_in(data: Any) -> Iterator[str]:
 def clean_question(text: str) -> str:
     """`Sure, here is one: 2) **What happened in 2015?**` → "What happened in 2015?"
 
-    Removed: the bullet, number or label of a list, a preamble, marks around the whole. A year, a
-    number or an initial of the question itself stays.
+    Removed: a list's bullet, number or label, a preamble, marks around the whole. A year, a number
+    or an initial of the question itself stays.
     """
     text = one_line(text)
     while True:
@@ -265,10 +260,8 @@ def clean_question(text: str) -> str:
 
 
 def parse_rows(reply: str) -> list[Draft]:
-    """`{"rows": [{"document": 1, "question": "…", "reasoning": "…", "answer": "…"}]}`
-
-    Of a reply that was cut, or whose JSON breaks, the rows that are whole are read.
-    """
+    """`{"rows": [{"document": 1, "question": "…", "reasoning": "…", "answer": "…"}]}`; where the
+    JSON is cut or breaks, the rows that are whole."""
     rows = []
     for item in _objects(_body(reply)):
         texts = [item.get(name, "") for name in ("question", "reasoning", "answer")]
@@ -286,10 +279,8 @@ def parse_rows(reply: str) -> list[Draft]:
 
 
 def parse_rating(reply: str) -> tuple[int, str] | None:
-    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."); None = no rating.
-
-    A number alone is one, too. The form in the prompt holds none: a copy of it is no rating.
-    """
+    """`{"reason": "It is clear.", "rating": 4}` → (4, "It is clear."), `4/5` → (4, ""); None = no
+    rating, as a copy of the prompt's form."""
     if alone := re.fullmatch(
         r"\W*(?:rating\W*)?([1-5])(?:\s*(?:/|of)\s*5)?\W*", reply, re.IGNORECASE
     ):
@@ -305,6 +296,36 @@ def parse_short_answer(reply: str) -> str | None:
     parsed = parse_answer(reply)
     text = (parsed.final_answer or reply).strip().strip("*\"“”'").rstrip(".").strip()
     return None if not text or is_none(text) or parsed.refused else text
+
+
+def format_api_answer(answer: Mapping[str, str]) -> str:
+    """`<<<domain>>>: …⏎<<<api_call>>>: …⏎…⏎<<<code>>>: …`, in the order of API_FIELDS"""
+    return "\n".join(f"<<<{name}>>>: {answer[name]}" for name in API_FIELDS)
+
+
+def parse_api_answer(text: str) -> dict[str, str]:
+    """`<<<domain>>>: Vision, <<<api_call>>>: hub.load("dpt"), …` → `{"domain": "Vision", …}`
+
+    Fields may come in any order, with or without a comma between them. Text before the first
+    field is ignored. A fence around the code is removed.
+
+    Raises:
+        ValueError: a field is missing, empty or repeated; the message can be shown to users.
+    """
+    _, *pieces = _FIELD.split(text)
+    names, values = pieces[::2], [value.strip() for value in pieces[1::2]]
+    answer = dict(zip(names, values, strict=True))
+    if missing := [name for name in API_FIELDS if name not in answer]:
+        raise ValueError("the answer lacks " + ", ".join(f"<<<{name}>>>" for name in missing))
+    if twice := [name for name in API_FIELDS if names.count(name) > 1]:
+        raise ValueError(f"the answer has <<<{twice[0]}>>> {names.count(twice[0])} times")
+    for name in API_FIELDS[:-1]:
+        answer[name] = answer[name].removesuffix(",").rstrip()
+    if fenced := re.fullmatch(r"```\w*[ \t]*\n(.*?)\n?```,?", answer["code"], re.DOTALL):
+        answer["code"] = fenced[1]
+    if empty := [name for name in API_FIELDS if not answer[name].strip()]:
+        raise ValueError(f"the answer's <<<{empty[0]}>>> is empty")
+    return answer
 
 
 def is_none(text: str) -> bool:

@@ -44,8 +44,7 @@ def parse_verdict(
     """`It names the wrong year. {"key": "5f1c…", "correct": "no", "fluency": 4}` → 0 and 4.
 
     The JSON may be fenced, between sentences, part of other JSON, or a dict of Python. A field that
-    is missing, off its scale ("yes or no", 6, 4.5, "4 of 10") or contradicts itself is unparsed;
-    the others count.
+    is missing, off its scale ("yes or no", 6, 4.5) or contradicts itself is unparsed.
 
     A verdict without the key counts only if it cannot be an echo of the texts that were `shown`
     (None: never): JSON, if they hold none; a reply that is nothing but "Yes.", "**No**" or
@@ -137,11 +136,8 @@ def _dict_at(reply: str, start: int) -> tuple[dict[str, Any], int]:
 
 
 def _with_key(reply: str, key: str) -> list[dict[str, Any]]:
-    """The JSON objects of the reply that have the key themselves, at any depth.
-
-    From each place of the key the search goes back to the brace that opens its object, so an
-    object that is never closed cannot swallow the verdict behind it.
-    """
+    """The JSON objects of the reply that have the key themselves, at any depth: searched for from
+    the key back, so that one that is never closed cannot swallow the verdict behind it."""
     found = []
     for place in re.finditer(re.escape(key), reply):
         at = place.start()

@@ -25,11 +25,10 @@ Usable = Callable[[str], object]  # a reply → whether it can be used
 
 
 class EndpointChat(BaseChatModel):
-    """Greedy replies of a role. `ask_all` asks many at once, as many in flight as the recipe says.
+    """Greedy replies of a role, "" where there is no text (a prompt refused as too long, say).
 
-    Prompts that get no text (refused as too long, say) have the reply "". They, and replies that
-    cannot be used, are reported in a line: after each `ask_all`, or with `at_end` when `report` is
-    called.
+    These, and replies that cannot be used, are reported in a line: after each `ask_all`, or with
+    `at_end` when `report` is called.
 
     Raises:
         SetupError: the role has no endpoint, it failed after its retries, or max_cost or

@@ -25,15 +25,9 @@ def as_chunk(document: Document) -> Chunk:
     """
     given, text = document.metadata, neutralise(document.page_content)
     source = str(given.get("source") or document.id or "")
-    found: dict[str, Any] = {
-        "document_id": source,
-        "title": source,
-        "page": 1,
-        "start": 0,
-        "end": len(text),
-    }
-    found |= {name: given[name] for name in found if name in given}
-    return Chunk(id=str(document.id or source), text=text, **found)
+    fields = dict[str, Any](document_id=source, title=source, page=1, start=0, end=len(text))
+    fields |= {name: given[name] for name in fields if name in given}
+    return Chunk(id=str(document.id or source), text=text, **fields)
 
 
 def parts_of(documents: Sequence[Document]) -> dict[str, list[Chunk]]:

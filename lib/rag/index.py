@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lib.progress import Progress
 from lib.prompts.languages import language_of
 from lib.rag import keywords
-from lib.rag.embedder import Embedder, load_embedder
-from lib.rag.minilm import MINILM_NAME
+from lib.rag.embedder import MINILM_NAME, Embedder, load_embedder
 from lib.rag.sentences import SentenceVectors
 from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
@@ -174,10 +173,8 @@ def _group(document_id: str, chunks: Sequence[Chunk], by: str) -> str:
 def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     """`artefacts/indexes/<model>-<fingerprint>`, built if it is not there.
 
-    Of an earlier index of the same model the vectors of the same texts are taken, and nothing else:
-    Chroma's graph loses chunks when others are deleted or replaced. The folder appears
-    only when it is complete, so an interrupted build is never reused; one that is damaged is built
-    anew.
+    Of an earlier index of the same model only the vectors of the same texts are taken: Chroma's
+    graph loses chunks when others are deleted or replaced. A damaged folder is built anew.
     """
     made_of = {"chunks": [asdict(chunk) for chunk in chunks], "embedder": embedder.identity}
     target = artefact_dir("indexes", embedder.name, made_of | {"format": 3})
@@ -187,11 +184,14 @@ def _vectors_dir(chunks: Sequence[Chunk], embedder: Embedder) -> Path:
     if embedder.name == MINILM_NAME:
         _say_other_languages(chunks)
     vectors = _known_vectors(target, embedder, chunks)
-    new = [chunk.text for chunk in chunks if chunk.text not in vectors]
-    if known := len(chunks) - len(new):
+    if known := sum(chunk.text in vectors for chunk in chunks):
         print(f"index        {known:,} of {len(chunks):,} chunks are known")
+    new = list(dict.fromkeys(chunk.text for chunk in chunks if chunk.text not in vectors))
     with building(target) as folder:
-        vectors |= _embed(new, embedder)
+        if new:
+            progress = Progress("index", len(new), note=lambda: embedder.name)
+            vectors |= zip(new, embedder.documents(new, on_done=progress.advance), strict=True)
+            progress.close()
         with open_client(folder) as client:
             _fill(client, chunks, vectors, embedder.identity)
         write_json(folder / _SIZES, _graph_sizes(folder))
@@ -239,8 +239,7 @@ def _known_vectors(target: Path, embedder: Embedder, chunks: Sequence[Chunk]) ->
 def _is_readable(folder: Path, count: int | None = None) -> bool:
     """Whether its database holds so many chunks (None: any), and its graph's files are as written.
 
-    SQLite says the first: Chroma remembers a client that failed. With a part of the graph (a copy
-    that broke off, a full disk) it would find only what is left.
+    SQLite is asked: Chroma remembers a client that failed, and would find what is left of a graph.
     """
     path = (folder / "chroma.sqlite3").resolve()
     try:
@@ -259,17 +258,6 @@ def _is_readable(folder: Path, count: int | None = None) -> bool:
 def _graph_sizes(folder: Path) -> dict[str, int]:
     """The bytes of Chroma's files of vectors and their neighbours, which it writes only once."""
     return {path.name: path.stat().st_size for path in sorted(folder.glob("*/*"))}
-
-
-def _embed(texts: Sequence[str], embedder: Embedder) -> dict[str, Any]:
-    """Text → its vector."""
-    unique = list(dict.fromkeys(texts))
-    if not unique:
-        return {}
-    progress = Progress("index", len(unique), note=lambda: embedder.name)
-    vectors = embedder.documents(unique, on_done=progress.advance)
-    progress.close()
-    return dict(zip(unique, vectors, strict=True))
 
 
 def _fill(client: Any, chunks: Sequence[Chunk], vectors: Mapping[str, Any], identity: str) -> None:

@@ -17,15 +17,10 @@ from typing import Literal
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
+from lib.rag import refine, retrievers
 from lib.rag.chat_model import EndpointChat
-from lib.rag.compress import ModelCompressor, SentenceCompressor
 from lib.rag.documents import Compressor, Retriever, as_chunk
-from lib.rag.expand import ExpandedRetriever
 from lib.rag.index import Index
-from lib.rag.neighbours import Neighbours
-from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
-from lib.rag.retrievers import DenseRetriever, FusedRetriever, KeywordRetriever
-from lib.rag.several import RoutedRetriever, by_language, by_model, everywhere
 from lib.recipe import Recipe, division_of, retrieval_parts
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -52,24 +47,25 @@ def retriever_of(
     It opens the index when it is first asked; close the index after it.
     """
     parts = retrieval_parts(setting)
-    reach = max(k, recipe.candidates) if "rerank" in parts else k
     model = model or EndpointChat(role=recipe.retrieval_role, recipe=recipe)
     by = division_of(parts)
     indexes = index.divided(by, recipe)
-    route = by_language(indexes) if by == "languages" else everywhere
+    route = retrievers.by_language(indexes) if by == "languages" else retrievers.everywhere
     if "route" in parts:
-        route = by_model(model, indexes)
+        route = retrievers.by_model(model, indexes)
     each: dict[str, BaseRetriever]
     if by == "languages":  # each may have its own embedding model, for all that follows
         own = " + ".join(part for part in parts if part not in (by, "route"))
         each = {
             name: retriever_of(one, recipe, own, k=k, model=model) for name, one in indexes.items()
         }
-        return RoutedRetriever(retrievers=each, route=route, k=k)
+        return retrievers.RoutedRetriever(retrievers=each, route=route, k=k)
+    reach = max(k, recipe.candidates) if "rerank" in parts else k
     each = {name: _search(one, recipe, parts, model, k=reach) for name, one in indexes.items()}
-    found = RoutedRetriever(retrievers=each, route=route, k=reach) if by else each[""]
-    steps = _steps(index, recipe, parts, model, k=k)
-    return RefinedRetriever(retriever=found, steps=steps)
+    routed = retrievers.RoutedRetriever(retrievers=each, route=route, k=reach)
+    return RefinedRetriever(
+        retriever=routed if by else each[""], steps=_steps(index, recipe, parts, model, k=k)
+    )
 
 
 def _search(
@@ -77,13 +73,14 @@ def _search(
 ) -> Retriever:
     """The first part of a setting, and what widens the question."""
     wide = max(k, recipe.candidates) if parts[0] == "hybrid" else k
-    dense, words = DenseRetriever(index=index, k=wide), KeywordRetriever(index=index, k=wide)
-    fused = FusedRetriever(retrievers=[dense, words], k=k)
+    dense = retrievers.DenseRetriever(index=index, k=wide)
+    words = retrievers.KeywordRetriever(index=index, k=wide)
+    fused = retrievers.FusedRetriever(retrievers=[dense, words], k=k)
     found: Retriever = {"dense": dense, "keywords": words, "hybrid": fused}[parts[0]]
     how: Literal["queries", "hyde"]
     for how in ("queries", "hyde"):
         if how in parts:
-            found = ExpandedRetriever(retriever=found, model=model, how=how, k=k)
+            found = retrievers.ExpandedRetriever(retriever=found, model=model, how=how, k=k)
     return found
 
 
@@ -94,17 +91,17 @@ def _steps(
     steps: list[Compressor] = []
     asks_model = recipe.rerank_model == "llm"
     if "rerank" in parts and asks_model:
-        steps.append(ModelReranker(model=model, k=k))
+        steps.append(refine.ModelReranker(model=model, k=k))
     elif "rerank" in parts and recipe.rerank_model:
-        steps.append(CrossEncoderReranker(model=recipe.rerank_model, k=k))
+        steps.append(refine.CrossEncoderReranker(model=recipe.rerank_model, k=k))
     elif "rerank" in parts:
-        steps.append(SentenceReranker(sentences=index.sentences, k=k))
+        steps.append(refine.SentenceReranker(sentences=index.sentences, k=k))
     if "neighbours" in parts:
-        steps.append(Neighbours(index=index))
+        steps.append(refine.Neighbours(index=index))
     if "compress" in parts and asks_model:
-        steps.append(ModelCompressor(model=model))
+        steps.append(refine.ModelCompressor(model=model))
     elif "compress" in parts:
-        steps.append(SentenceCompressor(sentences=index.sentences))
+        steps.append(refine.SentenceCompressor(sentences=index.sentences))
     return steps
 
 

@@ -1,5 +1,6 @@
 """From the text that a reader found to a Document: pages joined, title chosen, markers harmless."""
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -48,11 +49,13 @@ class Skipped:
     reason: str
 
 
-def assemble(text: Text, *, id: str, name: str, sha256: str) -> Document:
+def assemble(text: Text, *, id: str, name: str, sha256: str = "") -> Document:
     """The Document of a text; a ValueError, which can be shown to users, if it holds no word.
 
     `name`: of its file, or the end of its address; the title of a text that has no good one.
+    `sha256`: of its file; else that of the text.
     """
+    sha256 = sha256 or hashlib.sha256("".join(text.pages).encode(errors="replace")).hexdigest()
     whole, pages, divided = "", [], False
     for number, page_text in enumerate(text.pages, start=1):
         page_text = unicodedata.normalize("NFC", neutralise(page_text)).strip()
@@ -93,12 +96,12 @@ def _is_letter(character: str) -> bool:
 def _title_of(title: str, name: str) -> str:
     """What a document calls itself, if that is one short line and says something (not "Microsoft
     Word - x.doc"); else its name."""
-    title = one_line(unicodedata.normalize("NFC", clean(neutralise(title))))
+    title = one_line(as_read(title))
     poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
     if len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]", title):
         return title
-    plain = one_line(re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name)))
-    return neutralise(unicodedata.normalize("NFC", plain)) or name
+    plain = re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", as_read(name))
+    return one_line(plain) or name
 
 
 def counted(number: int, form: str) -> str:
@@ -118,6 +121,11 @@ def counted(number: int, form: str) -> str:
 def reason_of(error: Exception) -> str:
     """`Permission denied`, or what a reader says."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def as_read(text: str) -> str:
+    """The text, or a part of one, as a document has it: clean, markers harmless, NFC."""
+    return unicodedata.normalize("NFC", neutralise(clean(text))).strip()
 
 
 def clean(text: str) -> str:

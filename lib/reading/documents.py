@@ -1,7 +1,7 @@
 """The verbs: documents of files and websites, and a look at one. What gives none is reported."""
 
 from base64 import b64decode
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -14,6 +14,7 @@ from lib.cache import Cache
 from lib.reading.assemble import Skipped, Text, assemble, reason_of
 from lib.reading.files import file_types, readable
 from lib.reading.sources import Source, find_documents
+from lib.reading.tables import iter_records
 from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
@@ -81,23 +82,30 @@ def show_page(recipe: Recipe, document: Document, *, page: int = 1) -> Any:
 
 
 def read_sources(sources: Sequence[Source], recipe: Recipe) -> Iterator[Document | Skipped]:
-    """Worker processes read a few files ahead; everything else is read when it is needed."""
+    """What cannot be read, each reason once; then worker processes read a few files ahead, and
+    everything else is read when it is needed."""
+    unread = defaultdict[str, list[str]](list)
+    for source in sources:
+        unread[source.problem].append(source.name)
+    unread.pop("", None)
+    for reason, (name, *more) in unread.items():
+        yield Skipped(f"{name} and {len(more):,} more" if more else name, reason)
+    sources = [source for source in sources if not source.problem]
     pool = ThreadPoolExecutor(max_workers=_WORKERS)
     workers = Workers(_WORKERS)  # each keeps one of the threads waiting
     cache = Cache(code=_CODE, packages=_PACKAGES)
-    refused = Counter(map(_refusal, sources))
 
     def begin(source: Source) -> Future[Text] | None:
         reader = file_types().get(source.kind)
-        if reader is None or not reader.IN_WORKER or source.problem:
+        if reader is None or not reader.IN_WORKER:
             return None
         return pool.submit(_read_once, workers, cache, reader.read, Path(source.place))
 
     try:
-        waiting = deque(begin(source) for source in sources[:_AHEAD])
+        waiting = deque(map(begin, sources[:_AHEAD]))
         for number, source in enumerate(sources):
-            waiting += [begin(later) for later in sources[number + _AHEAD :][:1]]
-            for entry in _entries(source, waiting.popleft(), recipe, refused):
+            waiting += map(begin, sources[number + _AHEAD :][:1])
+            for entry in _entries(source, waiting.popleft(), recipe):
                 if source.held_out and isinstance(entry, Document):
                     entry = replace(entry, held_out=True)
                 yield entry
@@ -116,23 +124,10 @@ def _read_once(workers: Workers, cache: Cache, read: Callable[[Path], Text], pat
     return text
 
 
-def _refusal(source: Source) -> str:
-    """Why a file is not even opened; "" = it is."""
-    if source.problem or source.kind:
-        return source.problem
-    ending = Path(source.place).suffix.lower() or "no"
-    return f"{ending} ending: only {readable()} are read"
-
-
 def _entries(
-    source: Source, future: Future[Text] | None, recipe: Recipe, refused: Counter[str]
+    source: Source, future: Future[Text] | None, recipe: Recipe
 ) -> Iterator[Document | Skipped]:
-    """`refused` counts the files that are not opened, by reason: each reason is said once."""
     place, name = source.place, source.name
-    if reason := _refusal(source):
-        if count := refused.pop(reason, 0):
-            yield Skipped(f"{name} and {count - 1:,} more" if count > 1 else name, reason)
-        return
     if isinstance(place, str):
         from lib.reading.web.sitemap import iter_sitemap
 
@@ -140,8 +135,8 @@ def _entries(
         return
     reader = file_types()[source.kind]
     try:
-        if hasattr(reader, "documents"):
-            yield from reader.documents(place, name)
+        if hasattr(reader, "read_record"):
+            yield from _records(place, name, reader.read_record)
             return
         text = future.result() if future else reader.read(place)
         yield assemble(text, id=name, name=Path(name).stem, sha256=file_sha256(place))
@@ -151,3 +146,20 @@ def _entries(
         for reason, pages in text.notes.items():
             of = f", page {', '.join(map(str, pages))}" if pages else ""
             yield Skipped(f"{name}{of}", reason)
+
+
+def _records(
+    path: Path, name: str, read_record: Callable[[Any], Text]
+) -> Iterator[Document | Skipped]:
+    """The document of each record, or why there is none."""
+    number = -1
+    for number, record in iter_records(path):
+        id = f"{name}/{number}" if number else name
+        try:
+            if isinstance(record, ValueError):
+                raise record
+            yield assemble(read_record(record), id=id, name=path.stem)
+        except ValueError as error:
+            yield Skipped(id, str(error))
+    if number < 0:
+        raise ValueError("the file is empty")

@@ -3,17 +3,15 @@
 import json
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, Text, assemble, clean
-from lib.reading.tables import read_table, shown, table_path, text_value
+from lib.reading.assemble import Skipped, Text, as_read, assemble, clean
+from lib.reading.tables import read_table, shown, text_value
 from lib.records import Document
 from lib.text import one_line
 
@@ -29,15 +27,6 @@ _DISTRACTORS = ("distractors", "negatives")
 
 
 @dataclass(frozen=True)
-class EvaluationItem:
-    """One question and the answer that counts as right."""
-
-    row: int  # its number in the file, from 1; a CSV's header is not counted
-    question: str
-    answer: str
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What a row says of one document that holds its answer, or of a distractor."""
 
@@ -47,10 +36,10 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class TrainingItem:
-    """One question, the answer to be learnt, and where the documents hold it."""
+class Item:
+    """One question and its answer; to train on, also where the documents hold it."""
 
-    row: int  # as of an EvaluationItem
+    row: int  # its number in the file, from 1; a CSV's header is not counted
     question: str
     answer: str
     reasoning: str = ""  # may hold the markers of a label; "" = it is to be written
@@ -58,19 +47,19 @@ class TrainingItem:
     distractors: tuple[Evidence, ...] = ()
 
 
-def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
+def read_evaluation_file(path: str | Path) -> list[Item]:
     """`question,answer⏎Who lit the lamp?,the keeper` → one item; of equal rows the first.
 
     Rows that differ in the answer alone are printed.
     """
 
-    def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
-        return EvaluationItem(number, text_value(row, *_QUESTION), _right_answer(row))
+    def item(number: int, row: Mapping[str, Any]) -> Item:
+        return Item(number, text_value(row, *_QUESTION), _right_answer(row))
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
-    items = read_table(table_path(path, "eval_file"), item, names=names, columns=columns)
-    different: dict[tuple[str, str], EvaluationItem] = {}
+    items = read_table(path, item, names=names, columns=columns)
+    different: dict[tuple[str, str], Item] = {}
     for one in items:
         different.setdefault((one_line(one.question), one_line(one.answer)), one)
     if again := len(items) - len(different):
@@ -84,7 +73,7 @@ def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     return [*different.values()]
 
 
-def read_training_file(path: str | Path) -> list[TrainingItem]:
+def read_training_file(path: str | Path) -> list[Item]:
     """`question,answer,quote⏎Who lit it?,the keeper,The keeper lit it.` → one item.
 
     A cell may hold a JSON list: several passages, documents or quotes are several oracles. Rows in
@@ -96,19 +85,19 @@ def read_training_file(path: str | Path) -> list[TrainingItem]:
         f"a question ({' or '.join(_QUESTION)}), an answer ({' or '.join(_ANSWER)}), and the "
         "document, passage or quote that holds it"
     )
-    return read_table(table_path(path, "train_file"), _item, names=names, columns=columns)
+    return read_table(path, _item, names=names, columns=columns)
 
 
-def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
+def _item(number: int, row: Mapping[str, Any]) -> Item:
     if "supporting_facts" in row:
         evidence, distractors = _hotpot(row)
     else:
         evidence = _evidence(row)
-        texts = map(_as_read, _texts(row, _DISTRACTORS))
+        texts = map(as_read, _texts(row, _DISTRACTORS))
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
     question, answer = text_value(row, *_QUESTION), _right_answer(row)
-    reasoning = "\n".join(map(_clean, _texts(row, _REASONING)))
-    return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
+    reasoning = unicodedata.normalize("NFC", clean("\n".join(_texts(row, _REASONING)))).strip()
+    return Item(number, one_line(question), answer, reasoning, evidence, distractors)
 
 
 def _right_answer(row: Mapping[str, Any]) -> str:
@@ -122,7 +111,7 @@ def _evidence(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
     """Several passages, or documents without passages, are one oracle each; quotes go to all: the
     finder knows which document holds which."""
     documents, passages, quotes = (
-        list(map(_as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
+        list(map(as_read, _texts(row, names))) for names in (_DOCUMENT, _PASSAGE, _QUOTE)
     )
     quotes = [quote.strip('"“”„«»') or quote for quote in quotes]  # marks of whoever quotes
     if len(documents) == 1 < len(passages):
@@ -144,15 +133,6 @@ def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(shown(one) for one in values if shown(one).strip()))
 
 
-def _clean(text: str) -> str:
-    return unicodedata.normalize("NFC", clean(text)).strip()
-
-
-def _as_read(text: str) -> str:
-    """As documents are read."""
-    return _clean(neutralise(text))
-
-
 def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
     """`{"supporting_facts": [["Velm", 0]], "context": [["Velm", ["A pier.", "It is long."]], …]}`
 
@@ -160,12 +140,12 @@ def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidenc
     """
     try:
         passages = {
-            _as_read(title): [_as_read(one_line(text)) for text in said]
+            as_read(title): [as_read(one_line(text)) for text in said]
             for title, said in _pairs(row["context"], "sentences")
         }
         facts = defaultdict[str, list[str]](list)
         for title, number in _pairs(row["supporting_facts"], "sent_id"):
-            said = passages[title := _as_read(title)]
+            said = passages[title := as_read(title)]
             # Some of HotpotQA's facts name a sentence that its passage does not have.
             facts[title] += said[number : number + 1]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -181,12 +161,11 @@ def _hotpot(row: Mapping[str, Any]) -> tuple[tuple[Evidence, ...], tuple[Evidenc
     return tuple(every[title] for title in facts), tuple(others)
 
 
-def _pairs(value: Any, second: str) -> Iterator[tuple[Any, Any]]:
-    pairs = zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
-    return ((title, other) for title, other in pairs)
+def _pairs(value: Any, second: str) -> Iterable[tuple[Any, Any]]:
+    return zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
 
 
-def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document | Skipped]:
+def documents_of(items: Sequence[Item], name: str) -> Iterator[Document | Skipped]:
     """Each different passage of the rows, and of their distractors, as a document.
 
     For a file that brings its own documents: doc_path is empty. `name` begins the ids.
@@ -198,8 +177,8 @@ def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document 
         if one.passage
     )
     for number, (title, text) in enumerate(seen, start=1):
-        id, digest = f"{name}/{number}", sha256(text.encode()).hexdigest()
+        id = f"{name}/{number}"
         try:
-            yield assemble(Text(title, [text]), id=id, name=Path(name).stem, sha256=digest)
+            yield assemble(Text(title, [text]), id=id, name=Path(name).stem)
         except ValueError as error:
             yield Skipped(id, str(error))

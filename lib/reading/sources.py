@@ -21,9 +21,9 @@ class Source:
 
     name: str  # a file's path relative to the folder that all share; a sitemap's address
     place: Path | str  # str: of a sitemap
-    kind: str  # a file type (a module of `files`), "sitemap", or "" = it is not read
+    kind: str  # a file type (a module of `files`), "sitemap", or "" = none
     held_out: bool = False
-    problem: str = ""  # why it cannot be read; "" = it may be
+    problem: str = ""  # why it is not read; "" = it is
 
 
 def find_documents(recipe: Recipe) -> list[Source]:
@@ -49,7 +49,10 @@ def find_documents(recipe: Recipe) -> list[Source]:
             base, files = _expand(item, parameter)
             bases.append(base)
             for path, problem in files.items():
-                kind = doctype or types_by_ending().get(path.suffix.lower(), "")
+                ending = path.suffix.lower()
+                kind = doctype or types_by_ending().get(ending, "")
+                if not kind:
+                    problem = problem or f"{ending or 'no'} ending: only {readable()} are read"
                 found.setdefault(path, Source("", path, kind, held_out, problem))
     root = Path(os.path.commonpath(bases)) if bases else Path()
     return [
@@ -76,11 +79,8 @@ def find_path(path: str | Path) -> Path | None:
 def _expand(item: str, parameter: str) -> tuple[Path, dict[Path, str]]:
     """The folder that ids are relative to, and what `_visible` gives."""
     if found := find_path(item):
-        if found.is_file():
-            base = found.parent.resolve()
-            return base, {base / found.name: ""}
-        base = found.resolve()
-        return base, _visible([base], base)
+        base = (found.parent if found.is_file() else found).resolve()
+        return base, {base / found.name: ""} if found.is_file() else _visible([base], base)
     parts = expanded(item).parts
     magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), None)
     if magic is None:
@@ -105,40 +105,35 @@ def _visible(places: Iterable[Path], base: Path) -> dict[Path, str]:
 
     Links to folders are not followed: they could lead in a circle, or to the whole disk.
     """
-    found: dict[Path, str] = {}
-    link = "a link to a folder: name that folder itself"
+    found: set[Path] = set()
+    refused: dict[Path, str] = {}
 
-    def refused(error: OSError) -> None:
-        found[Path(error.filename)] = f"the folder cannot be entered: {reason_of(error)}"
+    def refuse(error: OSError) -> None:
+        refused[Path(error.filename)] = f"the folder cannot be entered: {reason_of(error)}"
 
     for place in places:
-        is_link = place.is_symlink() and place != base
-        if is_link or not place.is_dir():
-            found[place] = link if is_link and place.is_dir() else ""
-            continue
-        for folder, folders, files in os.walk(place, onerror=refused):
-            folders[:] = (name for name in folders if name[0] != ".")
-            found.update((Path(folder, name), "") for name in files)
-            links = (path for name in folders if (path := Path(folder, name)).is_symlink())
-            found.update((path, link) for path in links)
-    for path, problem in found.items():
-        # Path.is_file raises an error in a folder that cannot be entered.
-        if not problem and not os.path.isfile(path):  # noqa: PTH113
-            found[path] = "a link that leads nowhere, or no ordinary file"
-        elif not problem and _is_pointer(path):
-            found[path] = "a pointer of Git LFS, not the file: run `git lfs pull`"
-    names = {path: path.relative_to(base) for path in found}
-    return {
-        path: found[path]
-        for path in sorted(found, key=lambda path: names[path].as_posix())
-        if not any(part[0] == "." for part in names[path].parts)
-    }
+        found.add(place)
+        if place == base or (place.is_dir() and not place.is_symlink()):
+            for folder, folders, files in os.walk(place, onerror=refuse):
+                folders[:] = (name for name in folders if name[0] != ".")
+                found.update(Path(folder, name) for name in (*files, *folders))
+    names = {path.relative_to(base).as_posix(): path for path in found}
+    visible = (names[name] for name in sorted(names) if not re.search(r"(^|/)\.", name))
+    problems = ((path, refused.get(path) or _problem(path)) for path in visible)
+    return {path: problem for path, problem in problems if problem is not None}
 
 
-def _is_pointer(path: Path) -> bool:
+def _problem(path: Path) -> str | None:
+    """Why it is not read; "" = it is, None = it is a folder."""
+    # Path's own methods raise an error in a folder that cannot be entered.
+    if os.path.isdir(path):  # noqa: PTH112
+        return "a link to a folder: name that folder itself" if path.is_symlink() else None
+    if not os.path.isfile(path):  # noqa: PTH113
+        return "a link that leads nowhere, or no ordinary file"
     with suppress(OSError), path.open("rb") as file:
-        return file.read(40).startswith(b"version https://git-lfs.")
-    return False
+        if file.read(40).startswith(b"version https://git-lfs."):
+            return "a pointer of Git LFS, not the file: run `git lfs pull`"
+    return ""
 
 
 def _is_sitemap(path: Path | None) -> bool:

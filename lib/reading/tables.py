@@ -20,7 +20,7 @@ from zipfile import BadZipFile, ZipFile
 from lib.reading.assemble import reason_of
 from lib.reading.sources import find_path
 from lib.reading.workers import Workers
-from lib.settings import SetupError
+from lib.settings import SetupError, expanded
 from lib.text import one_line
 
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
@@ -35,22 +35,18 @@ _STYLED_NUMBER = re.compile(
 )
 # Errors of a ZIP that is damaged, encrypted or no workbook; calamine says which
 _UNREADABLE = BadZipFile, KeyError, RuntimeError, ValueError, zlib.error, EOFError
+_CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
+_WIDER = {  # what is declared → what browsers read it as
+    "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252",
+    "iso-8859-9": "cp1254", "tis-620": "cp874", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
+}  # fmt: skip
 
 Row = TypeVar("Row")
 
 
-def table_path(path: str | Path, parameter: str) -> Path:
-    """Where a parameter's table is: from the current folder, else from the project's."""
-    found = find_path(path)
-    if found is None or not found.is_file():
-        raise SetupError(
-            f"{path} does not exist. Set {parameter} to a CSV, JSON, JSONL or XLSX file."
-        )
-    return found
-
-
 def read_table(
-    path: Path,
+    path: str | Path,
     parse_row: Callable[[int, Mapping[str, Any]], Row],
     *,
     names: Sequence[str],
@@ -60,18 +56,19 @@ def read_table(
 
     Names of columns are in lower case, and empty cells are left out. `names` are the columns that
     parse_row knows; `columns` describes them in messages. parse_row raises a ValueError for a row
-    that it cannot use. A JSON file holds a list of objects, one object, or one in each line.
+    that it cannot use. A JSON file holds a list of objects, one object, or one in each line. `path`
+    is from the current folder, else from the project's.
     """
+    path = find_path(path) or expanded(path)
     rows: list[Row] = []
     errors: list[str] = []
     suffix = path.suffix.lower()
     try:
         if suffix in (".json", ".jsonl", ".ndjson"):
             found = iter_records(path)
-        elif suffix in _WORKBOOKS:
-            found = enumerate(_sheet_rows(path, names), start=1)
         else:
-            found = enumerate(_csv_rows(read_text(path), names), start=1)
+            table = _sheet(path, names) if suffix in _WORKBOOKS else _csv(read_text(path), names)
+            found = enumerate(_below_header(table, names), start=1)
         for number, values in found:
             number = max(number, 1)
             try:
@@ -103,43 +100,47 @@ def text_value(row: Mapping[str, Any], *names: str) -> str:
     return text
 
 
-def _csv_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str] | ValueError]:
-    """The rows below the header, or a ValueError for one that has more cells."""
+def _csv(text: str, names: Sequence[str]) -> Iterator[list[str]]:
+    """The rows, by the separator with which the header names most columns."""
     # A spreadsheet's first line may name the separator, which depends on its language.
     named = re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE)
     text = re.sub(r"\A[\s,;]*[\r\n]", "", text[named.end() :] if named else text)
-
-    headers: dict[str, list[str]] = {}
-    for mark in named.group(1) if named else ",;\t":
-        cells = next(csv.reader(StringIO(text, newline=""), delimiter=mark), [])
-        headers[mark] = [cell.strip().lower() for cell in cells]
-    separator = max(
-        headers, key=lambda mark: (len({*headers[mark]} & {*names}), len(headers[mark]))
-    )
-    columns = headers[separator]
-    _check_header(columns, names)
     csv.field_size_limit(MAX_BYTES)  # a cell may hold a whole document
+    headers = {
+        mark: next(csv.reader(StringIO(text, newline=""), delimiter=mark), [])
+        for mark in (named.group(1) if named else ",;\t")
+    }
+    separator = max(headers, key=lambda mark: (_known(headers[mark], names), len(headers[mark])))
     rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    next(rows, None)  # the header
     try:
-        for cells in rows:
-            while cells and not cells[-1].strip():
-                cells.pop()
-            if len(cells) > len(columns):
-                more = "it has more cells than the header: put texts with commas into quotes"
-                yield ValueError(more)
-            elif cells:
-                yield dict(zip(columns, cells, strict=False))
+        yield from rows
     except csv.Error as error:
         wrong = f"line {rows.line_num}: {error}; within a cell in quotes, write each quote twice"
         raise ValueError(wrong) from error
 
 
-def _check_header(columns: Sequence[str], names: Sequence[str]) -> None:
+def _known(header: Sequence[str], names: Sequence[str]) -> int:
+    """How many of the columns are known."""
+    return len({cell.strip().lower() for cell in header} & {*names})
+
+
+def _below_header(
+    table: Iterable[list[str]], names: Sequence[str]
+) -> Iterator[dict[str, str] | ValueError]:
+    """The rows below the header, or a ValueError for one that has more cells."""
+    rows = iter(table)
+    columns = [cell.strip().lower() for cell in next(rows, [])]
     if twice := [name for name in names if columns.count(name) > 1]:
         raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
-    if (said := ", ".join(filter(None, columns))[:100]) and not {*columns} & {*names}:
+    if (said := ", ".join(filter(None, columns))[:100]) and not _known(columns, names):
         raise ValueError(f"its first line names no such column, but “{said}”")
+    for cells in rows:
+        while cells and not cells[-1].strip():
+            cells.pop()
+        if len(cells) > len(columns):
+            yield ValueError("it has more cells than the header: put texts with commas into quotes")
+        elif cells:
+            yield dict(zip(columns, cells, strict=False))
 
 
 def _named_values(values: Any) -> dict[str, Any]:
@@ -158,22 +159,17 @@ def _named_values(values: Any) -> dict[str, Any]:
 # --- workbooks -----------------------------------------------------------------------------------
 
 
-def _sheet_rows(path: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The rows below the header of the first sheet, or of the first one that has more columns."""
+def _sheet(path: Path, names: Sequence[str]) -> list[list[str]]:
+    """The rows of the first sheet, or of the first one that has more columns."""
     with Workers() as workers:
         sheets: dict[str, list[list[str]]] = workers.run(read_workbook, path.resolve())
-    headers = {sheet: [cell.strip().lower() for cell in sheets[sheet][0]] for sheet in sheets}
-    if not sheets:
-        return
-    known = {sheet: len({*headers[sheet]} & {*names}) for sheet in sheets}
-    sheet = max(known, key=known.__getitem__)
-    alike = [other for other in sheets if other != sheet and known[other] == known[sheet] > 1]
-    if sheet != next(iter(sheets)) or alike:
+    known = {sheet: _known(rows[0], names) for sheet, rows in sheets.items()}
+    sheet = max(known, key=known.__getitem__, default="")
+    alike = [other for other in known if other != sheet and known[other] == known[sheet] > 1]
+    if alike or sheet != next(iter(known), ""):
         also = f" Not read, with the same columns: “{'”, “'.join(alike)}”." if alike else ""
         print(f"{path.name}: read from its sheet “{sheet}”.{also}")
-    _check_header(headers[sheet], names)
-    # Notes beside the table have no column.
-    yield from (dict(zip(headers[sheet], cells, strict=False)) for cells in sheets[sheet][1:])
+    return sheets.get(sheet, [])
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:
@@ -304,11 +300,24 @@ def read_text(path: Path) -> str:
     data = read_bytes(path)
     if not data.strip():
         raise ValueError("the file is empty")
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    if "\0" in text:
+    if "\0" in (text := decode(data)):
         raise ValueError("it holds NUL bytes: is it a text file?")
     return text
+
+
+def decode(data: bytes, content_type: str = "") -> str:
+    """The characters of bytes in UTF-8, or in UTF-16 with a byte order mark; of a page (whose
+    content type is given) also in the encoding that it declares."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")  # before any declaration: no other text passes as UTF-8
+    except UnicodeDecodeError as error:
+        for place in (content_type, data[:2048].decode("latin-1")) if content_type else ():
+            if found := re.search(_CHARSET, place, re.IGNORECASE):
+                with suppress(LookupError):
+                    charset = found[1].lower()
+                    return data.decode(_WIDER.get(charset, charset), "replace")
+        raise ValueError(
+            f"it is not UTF-8 (byte {error.start}), and names no other encoding: save it as UTF-8"
+        ) from error

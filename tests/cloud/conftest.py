@@ -24,7 +24,7 @@ if "fails" in told and " ".join(arguments).startswith(told.get("at", "")):
     sys.exit("ERROR: " + told["fails"])
 if arguments == ["env", "get-values"]:
     print(*(f'{{name}}="{{value}}"' for name, value in values.items()), sep=chr(10))
-elif arguments[:2] == ["env", "set"] and arguments[2] != told.get("loses"):
+elif arguments[:2] == ["env", "set"]:
     values[arguments[2]] = arguments[3]
     (folder / "values.json").write_text(json.dumps(values))
 """

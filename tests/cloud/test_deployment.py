@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lib.cloud import answers, deployment
+from lib.cloud import deployment
 from lib.cloud.deployment import with_deployment
 from lib.deploy import deploy as start
 from lib.finetune.services import require_service
@@ -87,8 +87,7 @@ class Azure(Loopback):
 def azure(
     home_dir: Path, entra: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Azure]:
-    monkeypatch.setattr(deployment, "POLL_S", 0.01)
-    monkeypatch.setattr(answers, "PAUSE_S", 0.01)
+    monkeypatch.setattr(deployment, "PAUSE_S", 0.01)
     with serving(Azure()) as server:
         monkeypatch.setattr(deployment, "ARM", f"http://127.0.0.1:{server.port}")
         config = {"subscription_id": "sub-1", "resource_group": "rg-mine", "account_name": "127"}
@@ -177,7 +176,7 @@ def test_what_waiting_cannot_mend_is_one_line(status: int, call: int, azure: Azu
 
 def test_a_deployment_that_fails_is_an_error_and_made_anew_the_next_time(azure: Azure) -> None:
     azure.states = ["Creating", "Failed"]
-    with pytest.raises(SetupError, match=r"could not deploy gpt-oss-20b-11\.ft-1234 \(Failed\)"):
+    with pytest.raises(SetupError, match=r"does not deploy gpt-oss-20b-11\.ft-1234 \(Failed\)"):
         deploy()
     azure.states = ["Failed", "Creating", "Succeeded"]
     del azure.calls[:]

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-from lib.cloud import answers
+from lib.cloud import deployment
 from lib.cloud.__main__ import main
 from lib.cloud.deployment import with_deployment
 from lib.endpoints import EndpointSettings, endpoint_settings
@@ -36,7 +36,7 @@ MADE = {
 @pytest.fixture
 def server(azd: Azd, entra: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     """Foundry, and azd that knows its address."""
-    monkeypatch.setattr(answers, "PAUSE_S", 0.01)
+    monkeypatch.setattr(deployment, "PAUSE_S", 0.01)
     with serve() as running:
         azd.values = {**MADE, "OPENBOOK_BASE_URL": running.base_url}
         yield running
@@ -139,7 +139,7 @@ def test_a_model_that_is_new_is_asked_again(
     status: int, server: Loopback, azd: Azd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     azd.values |= {"OPENBOOK_EMBEDDING": "none", "OPENBOOK_BASELINE": "none"}
-    monkeypatch.setattr(answers, "REQUEST_S", 0.2 if not status else 30.0)
+    monkeypatch.setattr(deployment, "REQUEST_S", 0.2 if not status else 30.0)
     server.fault = refuse(status, status)  # type: ignore[assignment]
     assert main(["state"]) == 0
     assert [request["model"] for request in server.requests] == ["gpt-5.4-mini"] * 3

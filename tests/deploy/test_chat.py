@@ -21,13 +21,12 @@ import pytest
 from lib.deploy import ask, chat
 from lib.deploy.chat_page import answers, save_thumb
 from lib.deploy.conversation import Conversation, Part
-from lib.deploy.processes import ServerRecord
 from lib.engine.ledger import Ledger
 from lib.eval.answers import answer_cases
 from lib.eval.conditions import build_cases
 from lib.eval.models import eval_models
 from lib.prompts.student import REFUSAL, cot_label
-from lib.rag.citations import CitedAnswer, read_reply
+from lib.rag.chain import CitedAnswer, read_reply
 from lib.rag.index import build_index
 from lib.reading.questions_file import read_training_file
 from lib.recipe import Recipe
@@ -140,18 +139,6 @@ def test_what_comes_of_a_cut_stream_is_one_line(toy: ToyRun, conversation: Conve
     assert read(last["baseline"]).supported
     with closing(Ledger()) as ledger:
         assert {role for role, _ in ledger.usage_by_model()} == {"baseline"}
-
-
-def test_of_a_server_that_has_ended_what_to_do_is_said(
-    toy: ToyRun, conversation: Conversation
-) -> None:
-    ServerRecord("student", "toy", 2**22 + 1, 1.0, toy.student.port, "m", "", "x.log").save()
-    toy.student.fault = toy.baseline.fault = lambda number, body: "cut"
-    failed = whole(conversation, toy.question(0))
-    assert failed["student"].error.endswith(
-        "Its server has ended: run 3_deploy.ipynb, then this again"
-    )
-    assert "has ended" not in failed["baseline"].error
 
 
 def test_what_has_come_is_shown_while_the_rest_is_awaited(
@@ -338,7 +325,7 @@ def test_questions_are_lines_or_a_column(name: str, content: str, tmp_path: Path
         ("q.txt", "Wo ist die Fähre?".encode("latin-1"), "it is not UTF-8"),
         ("q.csv", b"Who lit it?\n", "its first line names no such column"),
         ("q.jsonl", b'{"id": 1}', "row 1: it has no question. Each row needs a question."),
-        ("q.csv", None, "q.csv does not exist. Set --questions to"),
+        ("q.csv", None, "q.csv cannot be read: No such file"),
     ],
 )
 def test_questions_that_cannot_be_read_are_one_line(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deploy.engines import ENGINES
+from lib.deploy.engines import ENGINES, FEATURES
 from lib.deploy.probe import NUM_TOKENS, Reply, _Model
 from lib.deploy.processes import ServerRecord, end, free_port, start_process
 from lib.deploy.server import _environment, complete, wait_until_ready
@@ -59,7 +59,7 @@ def running(
         adapters = models.adapters if with_adapters else {}
         options = engine.options(models.base, recipe, adapters=adapters)
         command = engine.command("base", port := free_port(), options)
-        environment = _environment() | engine.environment(recipe) | {engine.KEY_NAME: "k-1"}
+        environment = _environment() | {engine.KEY_NAME: "k-1"}
         log = f"{name}.log"
         pid, started = start_process(command, environment=environment, log_path=home / log)
         record = ServerRecord(
@@ -76,7 +76,7 @@ def same(server: ServerRecord, folder: Path) -> int:
     model, equal = _Model(folder), 0
     for messages in PROMPTS:
         choice = complete(server, messages, max_tokens=NUM_TOKENS)
-        reply = Reply(messages, choice["message"]["content"], choice["finish_reason"] == "stop")
+        reply = Reply(messages, choice.message.content, choice.finish_reason == "stop")
         equal += model.text(reply) == reply.text
     return equal
 
@@ -88,7 +88,7 @@ def test_llama_cpp_in_f32_answers_as_transformers(models: Models) -> None:
     with running("llama_cpp", python, models, recipe, with_adapters=False) as server:
         assert same(server, models.base) == len(PROMPTS)
         assert same(server, models.merged["a"]) < len(PROMPTS), "another model would be seen"
-        assert heeded(server) == ENGINES["llama_cpp"].HEEDS
+        assert heeded(server) == set(FEATURES)
         assert status_without_key(server, "v1/models") == 401
         assert status_without_key(server, "") == 404
 
@@ -102,7 +102,7 @@ def test_vllm_serves_two_adapters_beside_their_base(models: Models, parts: int) 
         for name, folder in models.merged.items():
             assert same(replace(server, model=name), folder) == len(PROMPTS)
             assert same(server, folder) < len(PROMPTS), "the base does not answer for it"
-        assert heeded(server) == ENGINES["vllm"].HEEDS
+        assert heeded(server) == set(FEATURES)
         assert status_without_key(server, "v1/models") == 401
         # Why docs/serving.md lets four routes through: this one asks for no key.
         assert status_without_key(server, "ping") == 200

@@ -140,7 +140,7 @@ def test_only_models_told_by_masks_alone_answer_together(
 
 
 def test_what_the_server_heeds_is_what_is_declared(running: Running) -> None:
-    assert heeded(records("t")[0]) == transformers.HEEDS
+    assert heeded(records("t")[0]) == set()
     assert read_state("t")["STUDENT_SERVED_BY"].startswith("transformers, which ignores: temp")
 
 

@@ -10,6 +10,6 @@ from tests.clock import Clock
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in ("limits", "pace", "retries", "scheduler", "timeouts"):
+    for module in ("limits", "retries", "scheduler", "timeouts"):
         monkeypatch.setattr(f"lib.engine.{module}.time", clock)
     return clock

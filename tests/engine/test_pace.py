@@ -12,7 +12,7 @@ import pytest
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
 from lib.engine.faults import Fault
-from lib.engine.pace import Pace
+from lib.engine.limits import Pace
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
 from tests.clock import Clock
@@ -102,7 +102,7 @@ def test_a_limit_is_used_and_seldom_overstepped(
 def refuse(pace: Pace, clock: Clock, count: int, asked_s: float | None = None) -> float:
     """Requests that start now are refused at once; returns how long all pause."""
     for _ in range(count):
-        pace.start(Estimate())
+        pace.reserve(Estimate())
         pace.refuse(clock.now, asked_s, longest_s=600)
     return pace._paused_until - clock.now
 

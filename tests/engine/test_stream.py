@@ -196,8 +196,12 @@ def test_a_refusal_is_one_line(
 def test_an_endpoint_that_is_not_there_is_one_line(ledger: Ledger) -> None:
     with serve() as server:
         pass
-    with pytest.raises(EndpointError, match="cannot be reached"):
+    with pytest.raises(EndpointError, match="cannot be reached") as yours:
         streamed(server, ledger)
+    ours = EndpointSettings("student", "openai", server.base_url, "m", "key", engine="vllm")
+    with pytest.raises(EndpointError, match=r"cannot be reached.*; run 3_deploy\.ipynb, which"):
+        stream_reply(ours, Recipe(), ledger, MESSAGES, max_tokens=50)
+    assert "3_deploy" not in str(yours.value)
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,10 @@ def test_what_3_deploy_serves_names_the_notebook(monkeypatch: pytest.MonkeyPatch
         (["embedding"], "'embedding'"),
         (["日本"], "expected student"),
         (["gpt-4o", "GPT 4o"], "GPT_4O_OPENAI_… as"),
-        (["Student"], "as 'student' does. Write student"),
+        (["Student"], "as student does. Write student"),
         (["completion"], "Write teacher"),
-        (["azure"], "Azure's style"),
+        (["azure"], "reads AZURE_OPENAI_… as another role"),
+        (["gpt", "gpt azure"], "reads GPT_AZURE_OPENAI_… as gpt"),
     ],
 )
 def test_names_that_cannot_be_told_apart_are_errors(names: list[str], said: str) -> None:

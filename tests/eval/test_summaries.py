@@ -10,8 +10,7 @@ from random import Random
 import pytest
 
 from lib.eval.conditions import Case, setting_of
-from lib.eval.metrics.retrieval import RETRIEVER, score_retrieval
-from lib.eval.metrics.scoring import REFUSED_WRONGLY, score_answers
+from lib.eval.metrics.scoring import REFUSED_WRONGLY, RETRIEVER, score_answers, score_retrieval
 from lib.eval.questions import UNKNOWN
 from lib.eval.results import Comparison, Primary, Results
 from lib.eval.statistics import clustered

@@ -10,8 +10,7 @@ from typing import Any
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import decompose
-from lib.eval.metrics.retrieval import score_retrieval
-from lib.eval.metrics.scoring import score_answers
+from lib.eval.metrics.scoring import score_answers, score_retrieval
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import HEADLINE, Primary, Results
 from lib.eval.summaries import clusters_of, summarise

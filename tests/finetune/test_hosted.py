@@ -99,6 +99,7 @@ def test_a_job_is_submitted_once_whatever_is_lost(
     assert train(dataset_dir).model
     assert not server.lose_reply_of
     assert len(server.jobs) == 1
+    assert len(server.files) == 2
 
 
 def test_a_file_is_uploaded_once_for_several_jobs(server: JobsServer, dataset_dir: Path) -> None:

@@ -154,7 +154,18 @@ def test_sharding_that_accelerate_drops_stops(start: Start) -> None:
     assert "Traceback" not in said
 
 
-def test_processes_that_were_not_started_stop(start: Start) -> None:
+def test_processes_that_were_not_started_stop(start: Start, tmp_path: Path) -> None:
+    script = tmp_path / "alone.py"
+    script.write_text(
+        "from types import SimpleNamespace\nfrom lib.finetune.parallel import require_processes\n"
+        "require_processes(SimpleNamespace(num_processes=1), 'ddp')\n"
+    )
+    launcher = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", str(script)]
+    environ = os.environ | {"PYTHONPATH": str(PROJECT_DIR)}
+    done = subprocess.run([sys.executable, "-m", *launcher], env=environ, capture_output=True)
+    assert done.returncode != 0
+    said = done.stderr.decode()
+    assert "2 processes or more were asked for (parallel is 'ddp'), and 1 started" in said
     code, said = start(processes=1, parallel="fsdp2")
     assert code == 2
     assert "(parallel is 'fsdp2'), and 1 started. Start them with torchrun" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,7 @@ def test_validations_are_printed_and_the_progress_has_the_loss(
     assert capsys.readouterr().out.splitlines() == [
         "step   0/100 · validation loss 2.000",
         "steps        2/100 · 0.4/s · ETA 4:05",
+        "100 steps: about 4:10, as the first go.",
         "steps        6/100 · 0.4/s · ETA 3:55",
         "steps        14/100 · 0.4/s · ETA 3:35 · loss 0.500 · 400 tokens/s · 1.2 GiB",
         "steps        30/100 · 0.4/s · ETA 2:55 · loss 0.500 · 400 tokens/s · 1.2 GiB",
@@ -73,6 +75,17 @@ def test_a_training_that_goes_on_forgets_what_came_after_its_checkpoint(
     watch.on_log(None, at(30), None, trained(30))
     assert [point["step"] for point in read_jsonl(path)] == [10, 20, 30]
     assert watch.history[-1]["seconds"] == 50.0  # of both runs
+
+
+def test_a_training_ends_with_the_notebook_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = training_watch(tmp_path / "metrics.jsonl")
+    monkeypatch.setenv(watch_module.PARENT, str(os.getppid()))
+    watch.on_step_end(None, at(1), None)
+    monkeypatch.setenv(watch_module.PARENT, str(os.getpid()))
+    with pytest.raises(KeyboardInterrupt):
+        watch.on_step_end(None, at(2), None)
 
 
 def test_a_loss_that_explodes_says_lower_the_learning_rate(tmp_path: Path) -> None:

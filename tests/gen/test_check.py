@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from lib.dataset import find_dataset
 from lib.gen.__main__ import main
-from lib.gen.check import _binomial_p, check_dataset
+from lib.gen.check import check_dataset
 from lib.gen.generation import check_or_stop
 from lib.progress import VERBOSE
 from lib.settings import CheckFailed, SetupError
@@ -149,17 +148,6 @@ def test_a_share_that_is_off_is_found(home_dir: Path) -> None:
     manifest["parameters"]["oracle_probability"] = 0.5
     write_json(folder / "manifest.json", manifest)
     assert failed(folder) == {"share of training rows with their oracle"}
-
-
-def test_the_share_is_tested_as_scipy_tests_it() -> None:
-    from scipy.stats import binomtest
-
-    draw = Random(7)
-    for _ in range(200):
-        trials = draw.choice((1, 2, 7, 60, 3000))
-        successes, share = draw.randint(0, trials), draw.choice((0.0, 0.8, 1.0, draw.random()))
-        expected = binomtest(successes, trials, share).pvalue
-        assert _binomial_p(successes, trials, share) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_preferred_place_is_found(folder: Path) -> None:

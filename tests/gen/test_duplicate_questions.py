@@ -37,4 +37,4 @@ def test_what_the_evaluation_asks_is_kept_out() -> None:
     )
     assert kept == questions[1:]
     assert [(r.question_id, r.gate) for r in rejected] == [("c?0", "evaluation")]
-    assert drop_asked(questions, []) == (questions, [])
+    assert drop_asked(questions, [], gate="duplicate", by="a") == (questions, [])

@@ -11,7 +11,6 @@ import pytest
 from lib.gen.ask.questions import ask_teacher
 from lib.gen.qa import file_name, write_pairs
 from lib.recipe import Recipe
-from lib.settings import SetupError
 from lib.store import read_json, read_jsonl
 from tests.gen.scripted import good, words_chunk
 from tests.server import serve
@@ -78,12 +77,6 @@ def test_the_built_in_teacher_gives_pairs_too() -> None:
     asked = ask_teacher([chunk_of(text)], Recipe(dataset_kind="qa"))
     folder = write_pairs(asked, chunks=[chunk_of(text)], run_name="t")
     assert read_json(folder / "pairs.json")
-
-
-def test_rows_with_reasoning_are_no_pairs(loopback: Any) -> None:
-    asked = ask_teacher(CHUNKS, Recipe())
-    with pytest.raises(SetupError, match="dataset_kind = 'qa'"):
-        write_pairs(asked, chunks=CHUNKS, run_name="t")
 
 
 def test_names_of_files_are_told_apart() -> None:

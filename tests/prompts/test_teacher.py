@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.gen.gates import check_question, judge_answer, judge_row
+from lib.gen.gates import check_question, judge_answer, judge_pair
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END
 from lib.prompts.teacher import (
     FOLDER,
@@ -87,7 +87,11 @@ def test_open_models_see_the_task_done_on_another_document_first(task: str) -> N
     assert (len(rows) == 2) == (task in ("joint", "pairs"))
     for draft in rows:
         check_question(draft.question, chunk, recipe)
-        judge_row(Question("q", chunk.id, draft.question), draft, chunk, recipe)
+        row = Question("q", chunk.id, draft.question)
+        if task == "pairs":
+            judge_pair(row, draft.answer, recipe)
+        else:
+            judge_answer(row, chunk, draft.cot_answer, recipe)
     if task in ("questions", "answer"):
         assert shown[-1] == NOT_ANSWERED
         for question, reply in zip(example[2:-2:2], shown[1:-1], strict=True):

@@ -9,9 +9,8 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_openai import ChatOpenAI
 
 from lib.prompts.student import REFUSAL, cot_label, student_messages
-from lib.rag.chain import rag_chain
+from lib.rag.chain import rag_chain, read_reply
 from lib.rag.chat_model import EndpointChat
-from lib.rag.citations import read_reply
 from lib.rag.documents import as_chunk
 from lib.rag.index import build_index
 from lib.rag.pipeline import retriever_of

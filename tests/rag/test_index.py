@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from lib.eval.conditions import build_cases
+from lib.rag import embedder as embedder_module
 from lib.rag import index as index_module
 from lib.rag.chat_model import EndpointChat
 from lib.rag.documents import as_chunk
@@ -23,11 +24,11 @@ from lib.rag.embedder import (
     EndpointEmbedder,
     LocalEmbedder,
     load_embedder,
+    minilm_dir,
     prompts_of,
     require_models,
 )
 from lib.rag.index import build_index
-from lib.rag.minilm import check_weights, minilm_dir
 from lib.rag.pipeline import retrieve
 from lib.rag.retrievers import DenseRetriever
 from lib.recipe import Recipe
@@ -403,12 +404,16 @@ def test_offline_a_model_of_the_hubs_cache_is_known(
     require_models(Recipe(embedding_model="only/the-hub-knows", rerank_model="llm"))
 
 
-def test_weights_that_are_not_the_publishers_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"something else")
-    with pytest.raises(SetupError, match=r"not loaded.*again"):
-        check_weights(tmp_path / "model.safetensors")
-    with pytest.raises(SetupError, match="no file"):
-        check_weights(tmp_path / "absent.safetensors")
+def test_weights_that_are_not_the_publishers_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedder_module, "files", lambda package: tmp_path)
+    with pytest.raises(SetupError, match=r"has no weights.*not loaded.*again"):
+        minilm_dir()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(SetupError, match=r"has weights with SHA-256 \w{12}….*not loaded"):
+        load_embedder(Recipe())
 
 
 def test_a_model_that_is_nowhere_says_so() -> None:

@@ -17,17 +17,27 @@ from langchain_core.language_models import FakeListChatModel
 
 from lib.prompts.retrieval import parse_order, parse_queries
 from lib.rag import index as index_module
-from lib.rag.citations import read_reply
-from lib.rag.compress import ModelCompressor, SentenceCompressor
+from lib.rag.chain import read_reply
 from lib.rag.documents import as_chunk, as_document, parts_of
-from lib.rag.expand import ExpandedRetriever
 from lib.rag.index import build_index
-from lib.rag.neighbours import Neighbours, join
 from lib.rag.pipeline import retrieve, retriever_of
-from lib.rag.rerank import CrossEncoderReranker, ModelReranker, SentenceReranker
-from lib.rag.retrievers import FusedRetriever, KeywordRetriever, fuse
+from lib.rag.refine import (
+    CrossEncoderReranker,
+    ModelCompressor,
+    ModelReranker,
+    Neighbours,
+    SentenceCompressor,
+    SentenceReranker,
+    join,
+)
+from lib.rag.retrievers import (
+    ExpandedRetriever,
+    FusedRetriever,
+    KeywordRetriever,
+    RoutedRetriever,
+    fuse,
+)
 from lib.rag.sentences import SentenceVectors, sentences_of
-from lib.rag.several import RoutedRetriever
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError, home
@@ -332,7 +342,7 @@ def test_a_cross_encoder_ranks_by_its_scores(tmp_path: Path) -> None:
     from sentence_transformers import CrossEncoder
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-    from lib.rag.minilm import minilm_dir
+    from lib.rag.embedder import minilm_dir
 
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(minilm_dir())

@@ -226,7 +226,6 @@ def test_soft_hyphens_and_pictures_are_left_out_of_every_kind_of_file(tmp_path: 
         ("---\n---\n", "a"),
         ("\n---\ntitle: Lamps\n\nauthor: Ada\n---\n", "Lamps"),
         ('---\n# ours\n"og:title": x\ntitle: Lamps\n---\n', "Lamps"),
-        ("---\ntitle: Lamps: a story\n---\n", "Lamps: a story"),
         ("---\ntitle: >\n  Lamps\n  and oil\n---\n", "Lamps and oil"),
         ("---\ntitle:\n---\n", "a"),
         ('+++\ntitle = "Lamps"\n[more]\nx = 1\n+++\n', "Lamps"),

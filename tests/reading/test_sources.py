@@ -103,7 +103,11 @@ def test_a_doctype_counts_for_every_file(docs: Path) -> None:
 
 
 def problems(doc_path: Any) -> dict[str, str]:
-    return {s.name: s.problem for s in find_documents(doc_path) if s.problem}
+    return {
+        s.name: s.problem
+        for s in find_documents(doc_path)
+        if s.problem and " ending: " not in s.problem
+    }
 
 
 def test_links_are_reported_unless_a_file_is_there(docs: Path) -> None:

@@ -1,7 +1,7 @@
 """The engines that serve a model on this machine, and which of them a recipe takes.
 
-An engine is a module that says how a server is started and what of a request it heeds. One that
-pins its own torch, or none, has a venv of its own.
+An engine is a module that says how a server is started. One that pins its own torch, or none, has
+a venv of its own.
 """
 
 from pathlib import Path
@@ -11,17 +11,14 @@ from lib.deploy.engines import llama_cpp, transformers, vllm
 from lib.recipe import Recipe
 from lib.settings import SetupError, portable
 
-__all__ = ["ENGINES", "Engine", "chosen", "described", "not_taken"]
-
-# What a request may ask for; "long prompts": one beyond the context is refused, not cut.
+# What a request may ask for, and transformers ignores; the others heed it. "long prompts": one
+# beyond the context is refused, not cut.
 FEATURES = ("temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts")
 
 
 class Engine(Protocol):
     """What each module of this folder has."""
 
-    @property
-    def HEEDS(self) -> frozenset[str]: ...  # of FEATURES
     @property
     def KEY_NAME(self) -> str: ...  # environment variable of its API key; "" = it checks none
 
@@ -34,19 +31,12 @@ class Engine(Protocol):
     def command(self, model: str, port: int, options: str) -> list[str]:
         """`model` is the folder below home(), and the name at the endpoint."""
 
-    def environment(self, recipe: Recipe) -> dict[str, str]:
-        """What it is told beside the command."""
-
 
 ENGINES: dict[str, Engine] = {"transformers": transformers, "vllm": vllm, "llama_cpp": llama_cpp}
 
 
 def chosen(recipe: Recipe) -> str:
-    """The recipe's engine; of `auto`, the best that is installed.
-
-    Raises:
-        SetupError: it is not installed.
-    """
+    """The recipe's engine; of `auto`, the best that is installed."""
     name = recipe.engine
     if name == "auto":
         return "vllm" if is_installed("vllm") and vllm.has_gpu() else "transformers"
@@ -79,11 +69,9 @@ def _stamp(name: str) -> Path:
 
 
 def described(recipe: Recipe) -> str:
-    """`transformers, which ignores: seed, n`: an engine, and what of FEATURES it does not heed.
-
-    `llama_cpp in q8_0`: with the numbers of its file, when they are not the model's.
-    """
+    """`transformers, which ignores: seed, n`; `vllm`; `llama_cpp in q8_0`, the numbers of its file
+    when they are not the model's."""
     name = chosen(recipe)
-    numbers = f" in {recipe.gguf_type}" if name == "llama_cpp" and recipe.gguf_type else ""
-    found = ", ".join(one for one in FEATURES if one not in ENGINES[name].HEEDS)
-    return f"{name}{numbers}" + f", which ignores: {found}" * bool(found)
+    if name == "transformers":
+        return f"{name}, which ignores: {', '.join(FEATURES)}"
+    return f"{name} in {recipe.gguf_type}" if name == "llama_cpp" and recipe.gguf_type else name

@@ -14,9 +14,6 @@ from lib.settings import PROJECT_DIR, SetupError, home, portable
 from lib.store import fingerprint, read_json
 from lib.threads import num_cores
 
-HEEDS = frozenset(
-    {"temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts"}
-)
 KEY_NAME = "LLAMA_API_KEY"
 SLOTS, SLOT_TOKENS = 8, 4096  # requests at work: fewer of them before each has less context
 _CACHE_BYTES = 2 * 2**30  # of keys and values, unless server_memory_gib says
@@ -42,10 +39,6 @@ def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> st
 def command(model: str, port: int, options: str) -> list[str]:
     server = [str(python()), "-P", str(Path(__file__).with_name("llama_cpp_server.py"))]
     return [*server, *options.split(), "--name", model, "--host", LOOPBACK, "--port", str(port)]
-
-
-def environment(recipe: Recipe) -> dict[str, str]:
-    return {}
 
 
 def _bytes_per_token(config: dict[str, Any]) -> int:

@@ -10,7 +10,6 @@ from lib.deploy.processes import LOOPBACK
 from lib.recipe import Recipe
 from lib.store import read_json
 
-HEEDS = frozenset[str]()
 KEY_NAME = ""
 
 
@@ -39,7 +38,3 @@ def command(model: str, port: int, options: str) -> list[str]:
     program = [str(python()), str(Path(__file__).parents[1] / "launcher.py")]
     serve = ["serve", model, "--host", LOOPBACK, "--port", str(port)]
     return [*program, *serve, *options.split()]
-
-
-def environment(recipe: Recipe) -> dict[str, str]:
-    return {}

@@ -8,14 +8,10 @@ from pathlib import Path
 
 from lib.deploy.processes import LOOPBACK
 from lib.recipe import Recipe
-from lib.settings import PROJECT_DIR, SetupError, portable
+from lib.settings import PROJECT_DIR, portable
 from lib.store import read_json
 
-HEEDS = frozenset(
-    {"temperature", "seed", "n", "stop", "logprobs", "response_format", "long prompts"}
-)
 KEY_NAME = "VLLM_API_KEY"
-_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that --max-lora-rank takes
 _LOOKUP = {"method": "ngram", "num_speculative_tokens": 10}
 _LOOKUP |= {"prompt_lookup_max": 2, "prompt_lookup_min": 2}
 
@@ -31,12 +27,22 @@ def has_gpu() -> bool:
 
 
 def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> str:
-    """`adapters`: name at the endpoint → folder, served unmerged beside their base `model_dir`.
+    """Its environment, then its options.
 
-    The longest context is what fits into the memory; the default would be the model's own, or a
-    failure.
+    `adapters`: name at the endpoint → folder, served unmerged beside their base `model_dir`.
     """
-    parts = ["--max-model-len auto", f"--tensor-parallel-size {recipe.tensor_parallel}"]
+    # Two servers share the cores, so one alone binds itself to none; parts must have their own.
+    each = max(1, (os.cpu_count() or 1) // recipe.tensor_parallel)
+    firsts = range(0, each * recipe.tensor_parallel, each)
+    cores = "|".join(f"{first}-{first + each - 1}" if each > 1 else f"{first}" for first in firsts)
+    parts = [
+        # GiB; without it, keys and values take most of the memory
+        f"VLLM_CPU_KVCACHE_SPACE={max(1, int(recipe.server_memory_gib) or 2)}",
+        f"VLLM_CPU_OMP_THREADS_BIND={cores if recipe.tensor_parallel > 1 else 'nobind'}",
+        "VLLM_NO_USAGE_STATS=1",
+        "--max-model-len auto",  # what fits into the memory, not the model's own
+        f"--tensor-parallel-size {recipe.tensor_parallel}",
+    ]
     if has_gpu():  # two servers share it, or one has it
         parts.append(f"--dtype auto --gpu-memory-utilization {0.8 if adapters else 0.4}")
     else:  # in float32 as transformers, with prompt lookup: an answer quotes its prompt
@@ -44,42 +50,16 @@ def options(model_dir: Path, recipe: Recipe, *, adapters: dict[str, Path]) -> st
         parts.append(f"--dtype float32 --speculative-config {lookup}")
     if adapters:
         named = " ".join(f"{name}={portable(folder)}" for name, folder in adapters.items())
-        rank = _rank(max(_lora_rank(folder) for folder in adapters.values()))
+        ranks = [read_json(folder / "adapter_config.json")["r"] for folder in adapters.values()]
+        rank = max(8, 1 << (max(ranks) - 1).bit_length())  # one that it takes; up to 512
         parts.append(f"--enable-lora --max-lora-rank {rank} --lora-modules {named}")
     return " ".join(parts)
 
 
 def command(model: str, port: int, options: str) -> list[str]:
     """The `vllm` command of vllm-cpu fails, so its module is run."""
-    program = [str(python()), "-m", "vllm.entrypoints.openai.api_server"]
+    words = options.split()
+    program = ["env", *words[:3], str(python()), "-m", "vllm.entrypoints.openai.api_server"]
     where = ["--host", LOOPBACK, "--port", str(port)]  # without --host: all interfaces
     # The model's own generation_config.json would cap replies.
-    return [*program, "--model", model, *where, "--generation-config", "vllm", *options.split()]
-
-
-def environment(recipe: Recipe) -> dict[str, str]:
-    """Without VLLM_CPU_KVCACHE_SPACE (GiB), keys and values take most of the memory.
-
-    Two servers share the cores, so one alone binds itself to none; parts must have their own.
-    """
-    each = max(1, (os.cpu_count() or 1) // recipe.tensor_parallel)
-    firsts = range(0, each * recipe.tensor_parallel, each)
-    cores = "|".join(f"{first}-{first + each - 1}" if each > 1 else f"{first}" for first in firsts)
-    return {
-        "VLLM_CPU_KVCACHE_SPACE": str(max(1, int(recipe.server_memory_gib) or 2)),
-        "VLLM_CPU_OMP_THREADS_BIND": cores if recipe.tensor_parallel > 1 else "nobind",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
-
-
-def _lora_rank(adapter_dir: Path) -> int:
-    return int(read_json(adapter_dir / "adapter_config.json")["r"])
-
-
-def _rank(rank: int) -> int:
-    if rank > _RANKS[-1]:
-        raise SetupError(
-            f"The adapter's rank is {rank}, and vLLM serves at most {_RANKS[-1]}. Set "
-            "serve_adapter to False: the merged model needs no rank."
-        )
-    return next(one for one in _RANKS if one >= rank)
+    return [*program, "--model", model, *where, "--generation-config", "vllm", *words[3:]]

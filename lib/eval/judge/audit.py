@@ -57,24 +57,19 @@ def audit(judge: Judge | None, labels_file: str | Path) -> str:
     kappa = cohens_kappa([people for people, _ in pairs], [said for _, said in pairs])
     same = rate(len(pairs) - mild - strict, len(pairs))
     lines = [
-        (0, f"Judge {judge.name} against people, on {len(labels)} answers"),
-        (2, f"Same verdict: {same} (95% interval); {len(labels) - len(pairs)} unread"),
-        (2, f"Kappa: {kappa}; 1 = they always agree, 0 = as often as by chance"),
-        (2, f"The judge alone says yes: {mild}; people alone say yes: {strict}"),
+        f"Judge {judge.settings.deployment} against people, on {len(labels)} answers",
+        f"  Same verdict: {same} (95% interval); {len(labels) - len(pairs)} unread",
+        f"  Kappa: {kappa}; 1 = they always agree, 0 = as often as by chance",
+        f"  The judge alone says yes: {mild}; people alone say yes: {strict}",
     ]
     for one, grade in graded:
         if grade.value not in (None, float(one.correct)):
             people, said = ("yes", "no") if one.correct else ("no", "yes")
-            lines += [
-                (0, f"Row {one.row}: people {people}, judge {said}: {_short(one.question)}"),
-                (2, f"reference: {_short(one.reference)}"),
-                (2, f"answer: {_short(one.answer)}"),
-                (2, f"judge: {_short(grade.explanation.removeprefix(JUDGED))}"),
-            ]
-    return "\n".join(
-        fill(line, 100, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
-        for indent, line in lines
-    )
+            why = grade.explanation.removeprefix(JUDGED)
+            lines += [f"Row {one.row}: people {people}, judge {said}: {_short(one.question)}"]
+            about = {"reference": one.reference, "answer": one.answer, "judge": why}
+            lines += [f"  {name}: {_short(text)}" for name, text in about.items()]
+    return "\n".join(fill(line, 100, subsequent_indent="    ") for line in lines)
 
 
 def rate(count: int, n: int) -> str:

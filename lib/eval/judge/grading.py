@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from functools import cached_property
 
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Budget, Endpoint, Reply, gather_all, run
@@ -32,26 +31,15 @@ class Judge:
 
     settings: EndpointSettings
     recipe: Recipe
+    prompts: JudgePrompts
     budget: Budget | None = dataclasses.field(default=None, compare=False)
-
-    @cached_property
-    def prompts(self) -> JudgePrompts:
-        return load_prompts(self.recipe.judge_prompts_path)
-
-    @property
-    def name(self) -> str:
-        """The model's name at its endpoint."""
-        return self.settings.deployment
 
 
 def find_judge(recipe: Recipe, *, budget: Budget | None = None) -> Judge | None:
     """The judge of JUDGE_… in .env; None if it names none: the judge's metrics are then absent."""
-    settings = endpoint_settings("judge")
-    if settings is None:
-        return None
-    judge = Judge(settings, recipe, budget)
-    judge.prompts  # noqa: B018  # a mistake in the prompts file is reported now
-    return judge
+    if settings := endpoint_settings("judge"):
+        return Judge(settings, recipe, load_prompts(recipe.judge_prompts_path), budget)
+    return None
 
 
 def ask_judge(judge: Judge, requests: Sequence[JudgeRequest]) -> list[dict[str, Grade]]:
@@ -107,16 +95,14 @@ def judge_answers(
 ) -> list[Score]:
     """The recipe's judge_metrics of every answer, in the answers' order; [] without a judge.
 
-    `judge_correct` is 0 or 1. The ratings from 1 to 5 are stored as (rating - 1) / 4: 1 is 0,
-    3 is 0.5, 5 is 1. The judge always sees the reference. The documents are sent if groundedness
-    is asked for, the reply around the final answer if a criterion needs it: with `judge_correct`
-    alone, a final answer that comes again under another condition is paid once.
+    `judge_correct` is 0 or 1, a rating from 1 to 5 becomes (rating - 1) / 4. Documents are sent for
+    groundedness alone, the reply around the final answer if a criterion needs it: so with
+    `judge_correct` alone, a final answer that comes again under another condition is paid once.
 
     - A refusal is not correct (0) and not rated; a reply without a final answer is not correct
       and has the lowest rating. Neither is sent.
     - A verdict that cannot be read is unscored, field by field; `unparsed_counts` counts these.
-    - Absent: every metric in `distractors_only`, where the right reply is a refusal, and
-      groundedness where there were no documents.
+    - Absent: every metric in `distractors_only`, and groundedness without documents.
     """
     if judge is None:
         return []
@@ -129,18 +115,15 @@ def judge_answers(
     ]
     requests = [plan for _, plan in plans if isinstance(plan, JudgeRequest)]
     verdicts = iter(ask_judge(judge, requests))
-    return [
-        Score(
-            question_id=answer.question_id,
-            model=answer.model,
-            condition=answer.condition,
-            metric=PREFIX + field,
-            value=_share(field, grade.value),
-            explanation=grade.explanation,
-        )
-        for answer, plan in plans
-        for field, grade in (plan if isinstance(plan, dict) else next(verdicts)).items()
-    ]
+    scores = []
+    for one, plan in plans:
+        for field, grade in (plan if isinstance(plan, dict) else next(verdicts)).items():
+            value = grade.value
+            if value is not None and field != "correct":
+                value = (value - 1) / 4
+            of = (one.question_id, one.model, one.condition, PREFIX + field)
+            scores.append(Score(*of, value, grade.explanation))
+    return scores
 
 
 def _plan(
@@ -168,11 +151,6 @@ def _plan(
 
 def applicable(fields: Sequence[str], documents: Sequence[str]) -> tuple[str, ...]:
     return tuple(field for field in fields if documents or field != "groundedness")
-
-
-def _share(field: str, value: float | None) -> float | None:
-    """A grade on the scale of scores, 0–1: a rating of 4 is 0.75."""
-    return value if value is None or field == "correct" else (value - 1) / 4
 
 
 def unparsed_counts(scores: Iterable[Score]) -> dict[tuple[str, str], tuple[int, int]]:

@@ -57,16 +57,12 @@ def calls_match(answer: str, gold: str) -> float:
 
 
 def _alike(call: ast.Call, gold: ast.Call) -> bool:
-    if ast.dump(call.func) != ast.dump(gold.func):
-        return False
-    args, keywords = _arguments(call)
-    gold_args, gold_keywords = _arguments(gold)
-    return args[: len(gold_args)] == gold_args and all(pair in keywords for pair in gold_keywords)
-
-
-def _arguments(call: ast.Call) -> tuple[list[str], list[tuple[str | None, str]]]:
     keywords = [(keyword.arg, ast.dump(keyword.value)) for keyword in call.keywords]
-    return [ast.dump(arg) for arg in call.args], keywords
+    return (
+        ast.dump(call.func) == ast.dump(gold.func)
+        and [*map(ast.dump, call.args[: len(gold.args)])] == [*map(ast.dump, gold.args)]
+        and all((one.arg, ast.dump(one.value)) in keywords for one in gold.keywords)
+    )
 
 
 @lru_cache(4096)

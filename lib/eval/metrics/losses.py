@@ -24,12 +24,7 @@ def outcomes(
 
     In `distractors_only` a refusal is right, and an answer a wrong answer.
     """
-    values = {
-        (s.model, s.condition, s.question_id, s.metric): s.value
-        for s in scores
-        if s.metric in (metric, QUOTES_IN_ORACLE)
-    }
-
+    values = {(s.model, s.condition, s.question_id, s.metric): s.value for s in scores}
     found = []
     for answer in answers:
         where = answer.model, answer.condition, answer.question_id
@@ -60,6 +55,5 @@ def decompose(
     """(model, condition) → how many answers of each of LOSSES; they add up to its answers."""
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for answer, outcome in zip(answers, outcomes(answers, scores, metric=metric), strict=True):
-        of_group = counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))
-        of_group[outcome] += 1
+        counts.setdefault((answer.model, answer.condition), dict.fromkeys(LOSSES, 0))[outcome] += 1
     return counts

@@ -7,6 +7,7 @@ All of them compare normalised texts (text.normalise), with the same tokens, and
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from lib.text import normalise, tokens
@@ -50,12 +51,6 @@ def _share(score: Any) -> float:
     return round(score.score / 100, 12)  # BLEU of equal texts is 100.00000000000004
 
 
-class _Tokenizer:
-    # rouge-score's own keeps only a-z and 0-9, so every other script would score 0.
-    def tokenize(self, text: str) -> tuple[str, ...]:
-        return tokens(text)
-
-
 @cache
 def _scorers() -> tuple[Any, Any, Any]:
     """Of ROUGE, BLEU and chrF."""
@@ -63,5 +58,7 @@ def _scorers() -> tuple[Any, Any, Any]:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    rouge = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Tokenizer())
+    # rouge-score's own tokenizer keeps only a-z and 0-9: every other script would score 0.
+    ours = SimpleNamespace(tokenize=tokens)
+    rouge = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=ours)
     return rouge, BLEU(tokenize="none", effective_order=True), CHRF()

@@ -1,13 +1,13 @@
-"""Answers → scores: every metric that needs no judge, for the answers that it applies to."""
+"""Answers and retrieved chunks → scores: every metric that needs no judge, where it applies."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from lib.eval.conditions import DISTRACTORS_ONLY, Case
+from lib.eval.conditions import DISTRACTORS_ONLY, Case, is_retrieved
 from lib.eval.metrics.api_calls import API_CALL, call_text, calls_match, is_call
 from lib.eval.metrics.overlap import bleu, chrf, exact_match, f1, rouge
-from lib.eval.questions import EvalQuestion, holds_answer
-from lib.records import Answer, Score
+from lib.eval.questions import UNKNOWN, EvalQuestion, holds_answer
+from lib.records import Answer, Chunk, Score
 from lib.text import find_quote, holds, tokens
 
 QUOTES, QUOTES_IN_ORACLE = "quotes_in_context", "quotes_in_oracle"
@@ -18,6 +18,7 @@ _OVERLAP = (
     *("exact_match", "f1", "rouge_1", ROUGE_2, "rouge_l"),
     *("bleu", "chrf", "answer_containment"),
 )
+RETRIEVER = "retriever"  # the model of retrieval's scores
 LOWER_IS_BETTER = frozenset({REFUSED_WRONGLY})
 CUT = "cut at the token limit"
 NO_ANSWER = ("no final answer", CUT)  # explanations of a score: it is wrong
@@ -30,13 +31,12 @@ def score_answers(
 ) -> list[Score]:
     """Every metric of every answer, in the answers' order; a metric that does not apply is absent.
 
-    Correctness compares the final answer with the gold answer, whatever the context held. A
-    refusal is scored 0: the question has an answer. A reply with neither a final answer nor a
-    refusal is wrong in correctness and refusals. A reply without quotes has no value (None) in
+    In correctness a refusal is 0, whatever the context held. A reply with neither a final answer
+    nor a refusal is wrong in correctness and refusals; one without quotes has no value (None) in
     quotes.
 
-    - In `distractors_only` the right reply is a refusal: `refused_rightly` is 0 or 1, and
-      correctness is absent. (Unscored would say that the replies could not be read.)
+    - `distractors_only`, where the right reply is a refusal, has `refused_rightly` (0 or 1) and no
+      correctness.
     - `refused_wrongly` (0 or 1) and `quotes_in_oracle`: where `holds_answer` says so of a document.
     - `rouge_2`: where the gold answer has two words or more; `api_call_match`: where it is a call.
     """
@@ -52,16 +52,19 @@ def score_answers(
     scores: list[Score] = []
     for answer in answers:
         where = (answer.question_id, answer.condition)
-        values: dict[str, float | None] = {**_of_reply(answer, by_id[answer.question_id].answer)}
-        values[QUOTES] = verbatim(answer.quotes, texts[where])
+        missing, should_refuse = no_answer(answer), answer.condition == DISTRACTORS_ONLY
+        said = ("", "") if answer.refused else (answer.text, answer.final_answer)
+        correct = {} if should_refuse else correctness(*said, by_id[answer.question_id].answer)
+        refusals = {REFUSED_RIGHTLY: float(answer.refused)} if should_refuse else {}
+        quotes = {QUOTES: verbatim(answer.quotes, texts[where])}
         if answer.oracle_in_context:
-            values[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
+            refusals[REFUSED_WRONGLY] = float(answer.refused or bool(missing))
+            quotes[QUOTES_IN_ORACLE] = verbatim(answer.quotes, holders(*where))
         of = (answer.question_id, answer.model, answer.condition)
-        odd = answer.refused or bool(no_answer(answer))  # its values need a reason
-        scores += [
-            Score(*of, m, value, _why(answer, m, value) if odd or value is None else "")
-            for m, value in values.items()
-        ]
+        why = "refused" if answer.refused else missing
+        scores += [Score(*of, m, value, "" if value else why) for m, value in correct.items()]
+        scores += [Score(*of, m, value, missing) for m, value in refusals.items()]
+        scores += [Score(*of, m, v, "no quotes" if v is None else "") for m, v in quotes.items()]
     return scores
 
 
@@ -72,35 +75,13 @@ def no_answer(answer: Answer) -> str:
     return NO_ANSWER[answer.finish_reason == "length"]
 
 
-def _of_reply(answer: Answer, gold: str) -> Values:
-    """Correctness and refusals."""
-    if answer.condition == DISTRACTORS_ONLY:
-        return {REFUSED_RIGHTLY: float(answer.refused)}
-    said = ("", "") if answer.refused else (answer.text, answer.final_answer)
-    values = correctness(*said, gold)
-    if answer.oracle_in_context:
-        values[REFUSED_WRONGLY] = float(answer.refused or bool(no_answer(answer)))
-    return values
-
-
-def _why(answer: Answer, metric: str, value: float | None) -> str:
-    if value is None:
-        return "no quotes"
-    if metric in (QUOTES, QUOTES_IN_ORACLE):
-        return ""
-    if answer.refused:
-        return "" if metric in (REFUSED_RIGHTLY, REFUSED_WRONGLY) else "refused"
-    return "" if metric == API_CALL and value else no_answer(answer)
-
-
 def correctness(reply: str, final: str | None, gold: str) -> Values:
     """The metrics of correctness that apply to a gold answer; 0 where there is no final answer."""
     values = {**_overlap(final, gold)} if final else dict.fromkeys(_OVERLAP, 0.0)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]
     if is_call(gold):
-        call = call_text(reply, final)
-        values[API_CALL] = calls_match(call, gold)
+        values[API_CALL] = calls_match(call_text(reply, final), gold)
     return values
 
 
@@ -131,3 +112,56 @@ def verbatim(quotes: Sequence[str], documents: Sequence[str]) -> float | None:
         for quote in quotes
     )
     return found / len(quotes)
+
+
+# --- retrieval -----------------------------------------------------------------------------------
+
+
+def score_retrieval(
+    questions: Sequence[EvalQuestion], cases: Sequence[Case], chunks: Sequence[Chunk]
+) -> list[Score]:
+    """Every metric of every retrieved case, in the cases' order; chunks = the whole corpus.
+
+    A chunk is relevant if `holds_answer` says so.
+
+    - `hit_rate`: 1 if a relevant chunk was retrieved (of a question with several oracles, one for
+      each), else 0.
+    - `reciprocal_rank`: 1 / place of the first one (of several: the last that is needed), from 1; 0
+      if there is none. Its mean is MRR.
+    - `context_precision`: the share of the retrieved chunks that are relevant, not weighted by
+      rank; 1 / k at best where the oracle is the only relevant chunk.
+    - `context_recall`: the share of the corpus' relevant chunks that were retrieved. Questions
+      that people wrote have none: it is not known which chunks answer them.
+    """
+    asked = {question.id: question for question in questions}
+    by_document: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        by_document.setdefault(chunk.document_id, []).append(chunk)
+    num_relevant = {
+        question.id: sum(
+            holds_answer(chunk, question)
+            for document_id in {oracle.document_id for oracle in question.oracles}
+            for chunk in by_document.get(document_id, [])
+        )
+        for question in questions
+        if question.oracle != UNKNOWN
+    }
+    scores: list[Score] = []
+    for case in (case for case in cases if is_retrieved(case.condition)):
+        hits = sum(holds_answer(chunk, asked[case.question_id]) for chunk in case.chunks)
+        values = {
+            "hit_rate": float(case.oracle_in_context),
+            "reciprocal_rank": 0.0 if case.oracle_rank is None else 1 / (case.oracle_rank + 1),
+            "context_precision": hits / len(case.chunks) if case.chunks else None,
+        }
+        if case.question_id in num_relevant:
+            total = num_relevant[case.question_id]
+            values["context_recall"] = hits / total if total else None
+        scores += [
+            Score(
+                *(case.question_id, RETRIEVER, case.condition, metric, value),
+                explanation="no chunk to count" if value is None else "",
+            )
+            for metric, value in values.items()
+        ]
+    return scores

@@ -73,7 +73,6 @@ def show_best_and_worst(
         pairs = []
         for i in changed[:num_each]:
             replies = [reply for reply in replied if reply.question_id == i]
-            replies.sort(key=lambda reply: results.models.index(reply.model))
             pairs.append(
                 {
                     "question": asked[i],
@@ -119,9 +118,6 @@ def marked(text: str, quotes: Iterable[str]) -> list[str]:
     """A text on one line, divided at the quotes that are verbatim in it: each second piece."""
     text = one_line(text)
     return divided_at(text, [part for quote in quotes if (part := find_quote(quote, text))])
-
-
-# --- all answers ---------------------------------------------------------------------------------
 
 
 def write_all_answers(

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from lib.drawing import INK, Figure, drawn, new_figure, style_of
 from lib.eval.conditions import DISTRACTORS_ONLY, is_retrieved, setting_of
 from lib.eval.metrics.losses import LOSSES, RIGHT
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import REFUSED_RIGHTLY
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.results import Comparison, Estimate, Results
 from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
 from lib.eval.wording import counted, metric_name, percent
@@ -128,19 +127,15 @@ def _of_top_k(conditions: Iterable[str], results: Results) -> str:
 def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str, str] | str:
     """What became of each model's answers under the condition that decides, by class."""
     main = results.primary.condition
-    models = list(dict.fromkeys(model for model, _ in losses))
-    counts = {model: losses.get((model, main), {}) for model in models}
-    if not any(sum(found.values()) for found in counts.values()):
-        return "There is no loss to draw: no answer was given under the condition that decides."
-    figure, axes = new_figure(0.7 + len(LOSSES) * (0.15 + 0.2 * len(models)))
-    height = 0.84 / len(models)
+    counts = {model: found for (model, where), found in losses.items() if where == main}
+    figure, axes = new_figure(0.7 + len(LOSSES) * (0.15 + 0.2 * len(counts)))
+    height = 0.84 / len(counts)
     for place, (model, found) in enumerate(counts.items()):
-        values, total = [found.get(kind, 0) for kind in LOSSES], sum(found.values())
-        shares = [100 * value / max(1, total) for value in values]
-        ys = [row + height * (place - (len(models) - 1) / 2) for row in range(len(LOSSES))]
+        total = sum(found.values())
+        ys = [row + height * (place - (len(counts) - 1) / 2) for row in range(len(LOSSES))]
         look = {"color": style_of(place)["color"], "label": f"{model}, {total:,} answers"}
-        bars = axes.barh(ys, shares, 0.88 * height, **look)
-        labels = [f"{n:,} ({percent(n / max(1, total))}%)" for n in values]
+        bars = axes.barh(ys, [100 * n / total for n in found.values()], 0.88 * height, **look)
+        labels = [f"{n:,} ({percent(n / total)}%)" for n in found.values()]
         axes.bar_label(bars, labels, padding=3)
     axes.set_title(f"What became of the answers under {main}")
     axes.set(xlim=(0, 100), xticks=[])
@@ -148,17 +143,17 @@ def plot_losses(losses: Losses, results: Results) -> tuple[Figure, str, str] | s
     axes.set_yticks(range(len(LOSSES)), LOSSES)
     axes.invert_yaxis()
     figure.legend(loc="outside lower left", ncols=2)
-    said = [", ".join(f"{n:,} {kind}" for kind, n in of.items()) for of in counts.values()]
-    alt = "; ".join(f"{m}: {s}" for m, s in zip(models, said, strict=True)) + "."
+    said = [", ".join(f"{n:,} {kind}" for kind, n in found.items()) for found in counts.values()]
+    alt = "; ".join(map(": ".join, zip(counts, said, strict=True))) + "."
     return figure, alt, " ".join(map(_of_losses, counts, counts.values()))
 
 
 def _of_losses(model: str, found: Mapping[str, int]) -> str:
     """`student: 92 of 140 answers are lost, most often by wrong quote (38).`"""
-    total, lost = sum(found.values()), sum(found.values()) - found.get(RIGHT, 0)
+    total, lost = sum(found.values()), sum(found.values()) - found[RIGHT]
     if not lost:
         return f"{model}: none of {counted(total, 'answer')} is lost."
-    most = max((kind for kind in LOSSES if kind != RIGHT), key=lambda kind: found.get(kind, 0))
+    most = max((kind for kind in LOSSES if kind != RIGHT), key=found.__getitem__)
     said = f"{model}: {lost:,} of {counted(total, 'answer')}"
     return f"{said} are lost, most often by {most} ({found[most]:,})."
 

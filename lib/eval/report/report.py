@@ -32,9 +32,8 @@ _VERDICT = re.compile(r'<section[^>]*class="ob-verdict.*?</section>', re.DOTALL)
 def write_report(notebook_path: Path, report_path: Path) -> Path:
     """The executed notebook as a page for readers: no code, no prompts, nothing from a network.
 
-    Cells tagged `not-in-report` and what was written to standard error stay out, links to files
-    become their text. The verdict comes first, then the contents. In the folder of a run the page
-    says what the run was made of, and links to a page with all answers, which is written, too.
+    Links to files become their text. The verdict comes first, then the contents. In the folder of a
+    run the page says what it was made of, and links to a page with all answers, written here, too.
     """
     body = _body_of(notebook_path)
     title, verdict = _TITLE.search(body), _VERDICT.search(body)
@@ -54,7 +53,9 @@ def write_report(notebook_path: Path, report_path: Path) -> Path:
                 f"{portable(notebook_path)}. Run 4_eval.ipynb to its end and save it, or write the "
                 "report into the folder of its run."
             )
-        head |= {"title": title_of(run_dir.resolve().name, metrics), "facts": facts_of(metrics)}
+        models = filter(None, (*metrics["models"][:1], metrics["primary"]["against"]))
+        compared = " against ".join(map(called, models)) or "no model"
+        head |= {"title": f"{run_dir.resolve().name}: {compared}", "facts": facts_of(metrics)}
         head["num_answers"] = write_all_answers(
             run_dir, report_path.name, title=head["title"], facts=head["facts"]
         )
@@ -77,19 +78,15 @@ def _body_of(notebook_path: Path) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    if not notebook_path.is_file():
-        raise SetupError(f"{portable(notebook_path)} is not there. Run 4_eval.ipynb first.")
     try:
         notebook = nbformat.read(notebook_path, as_version=4)
-    except ValueError as error:  # no JSON, or no notebook
+    except (OSError, ValueError) as error:  # not there, no JSON, or no notebook
         raise SetupError(
-            f"{portable(notebook_path)} is not a notebook ({str(error)[:200]}). Run 4_eval.ipynb "
-            "again."
+            f"{portable(notebook_path)} is not a notebook ({str(error)[:200]}). Run 4_eval.ipynb."
         ) from error
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            kept = [output for output in cell.outputs if output.get("name") != "stderr"]
-            cell.outputs = [_for_readers(output, cell.source) for output in kept]
+            cell.outputs = [_for_readers(o) for o in cell.outputs if o.get("name") != "stderr"]
     exporter = HTMLExporter(
         template_name="basic",  # the others link scripts from the network
         exclude_input=True,
@@ -103,17 +100,12 @@ def _body_of(notebook_path: Path) -> str:
     return _SCRIPT.sub("", _LOCAL_LINK.sub(r"\1", body))
 
 
-def _for_readers(output: Any, source: str) -> Any:
-    """A picture gets its alt text, else the name of the call; the style is kept once, in the head.
-
-    `finetune.plot_training(…)` → "Plot: training".
-    """
+def _for_readers(output: Any) -> Any:
+    """A picture gets its alt text; the style is kept once, in the head."""
     data = output.get("data", {})
     for kind in ("image/svg+xml", "image/png"):
         if picture := data.get(kind):
-            alt, plot = data.get("text/plain", ""), re.search(r"plot_(\w+)", source)
-            if not alt or alt.startswith("<Figure"):  # matplotlib's own
-                alt = f"Plot: {plot.group(1).replace('_', ' ') if plot else 'figures'}"
+            alt = re.sub(r"<Figure.*", "", data.get("text/plain", "")) or "A figure"
             encoded = picture if kind == "image/png" else b64encode(picture.encode()).decode()
             figure = render("figure.html.j2", kind=kind, base64=encoded.strip(), alt=alt)
             output["data"] = {"text/html": figure}
@@ -121,13 +113,6 @@ def _for_readers(output: Any, source: str) -> Any:
     if shown := data.get("text/html"):
         data["text/html"] = _STYLE.sub("", shown)
     return output
-
-
-def title_of(run_name: str, metrics: Mapping[str, Any]) -> str:
-    """`tiny: the student against the baseline`; metrics: of metrics.json."""
-    first, against = "".join(metrics["models"][:1]), metrics["primary"]["against"]
-    models = " against ".join(map(called, filter(None, (first, against))))
-    return f"{run_name}: {models or 'no model'}"
 
 
 def facts_of(metrics: Mapping[str, Any]) -> dict[str, str]:

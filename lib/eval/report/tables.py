@@ -1,41 +1,35 @@
-"""The verdict and the figures as HTML."""
+"""The verdict, the figures, and what to try next, as HTML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
-from lib.eval.conditions import CLOSED_BOOK, setting_of
-from lib.eval.metrics.losses import RIGHT_FROM
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import no_answer
+from lib.eval import verdict
+from lib.eval.conditions import CLOSED_BOOK, DISTRACTORS_ONLY, setting_of
+from lib.eval.metrics.losses import RIGHT, RIGHT_FROM
+from lib.eval.metrics.scoring import RETRIEVER, no_answer
 from lib.eval.report.page import HTML, show
 from lib.eval.results import HEADLINE, Estimate, Results
 from lib.eval.statistics.clustered import intervals, make_sample
-from lib.eval.statistics.pairs import BETTER, CANNOT_TELL, WORSE
-from lib.eval.verdict import claim_of, falls_short, plain_comparison, verdict_of
-from lib.eval.wording import METRIC_GROUPS, METRIC_NAMES
+from lib.eval.statistics.pairs import CANNOT_TELL
+from lib.eval.wording import METRIC_GROUPS, METRIC_NAMES, called, difference, points
+from lib.progress import show_points
 from lib.records import Answer, Score
 
+SMALL = 0.05  # a loss below this share of the answers is not worth a parameter
 _IN_TABLE = (HEADLINE, "f1")  # the metrics of show_table, beside the one that decides
 
 
 def show_verdict(results: Results) -> HTML:
     """The claim in large, its figures, and the sentence of `verdict_of`."""
     one = results.deciding
-    plain = plain_comparison(results) if one else None
-    word = one.verdict if one and not falls_short(results) else CANNOT_TELL  # in the colour
+    word = one.verdict if one and not verdict.falls_short(results) else CANNOT_TELL  # in the colour
     return show(
         "verdict.html.j2",
-        kind={BETTER: "better", WORSE: "worse"}.get(word, "cannot"),
-        claim=claim_of(results),
-        sentence=verdict_of(results),
+        kind=word.split()[0],  # "better", "worse", "cannot"
+        claim=verdict.claim_of(results),
+        sentence=verdict.verdict_of(results),
         one=one,
-        plain=plain,
-        unscored=one
-        and any(
-            estimate.unscored
-            for model in (one.model, one.against)
-            if (estimate := results.estimate(model, one.condition, one.metric))
-        ),
+        plain=verdict.plain_comparison(results),
         primary=results.primary,
     )
 
@@ -95,9 +89,8 @@ def show_refusals(
     """Precision and recall of refusals, over-refusal, and right answers where it did not refuse.
 
     The first three over all conditions with documents; the last under the condition that decides,
-    refusals in neither numerator nor denominator. A reply with neither an answer nor a refusal is
-    wrong in all but the first. 95% intervals resample whole chunks (`clusters`): one question is
-    asked several times.
+    without refusals. A reply with neither an answer nor a refusal is wrong in all but the first.
+    95% intervals resample whole chunks (`clusters`): one question is asked several times.
     """
     where, metric = results.primary.condition, results.primary.metric
     values = {
@@ -110,11 +103,10 @@ def show_refusals(
         own = [a for a in answers if a.model == model and a.condition != CLOSED_BOOK]
         answered = [a for a in own if a.condition == where and not a.refused]
         valued = [(a, values.get((model, a.question_id))) for a in answered]
-        mute = [bool(no_answer(a)) for a in own]
         rates = (  # (answer, whether it is so), of those that are asked about
             [(a, not a.oracle_in_context) for a in own if a.refused],
             [(a, a.refused) for a in own if not a.oracle_in_context],
-            [(a, a.refused or no) for a, no in zip(own, mute, strict=True) if a.oracle_in_context],
+            [(a, a.refused or bool(no_answer(a))) for a in own if a.oracle_in_context],
             [(a, value >= RIGHT_FROM) for a, value in valued if value is not None],
         )
         samples = [
@@ -126,5 +118,49 @@ def show_refusals(
             Estimate(model, where, metric, len(rate), 0, sample.mean, *astuple(interval))
             for rate, sample, interval in found
         ]
-        rows.append((model, estimates, sum(mute)))
+        rows.append((model, estimates, sum(bool(no_answer(a)) for a in own)))
     return show("refusals.html.j2", rows=rows, where=where)
+
+
+# --- in words ------------------------------------------------------------------------------------
+
+
+def show_learned(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
+    """The evaluation in three sentences: the claim, how far it carries, and the largest loss."""
+    model, main = next(iter(results.models), ""), results.primary.condition
+    counts = dict(losses.get((model, main), {}))
+    total, right = sum(counts.values()), counts.pop(RIGHT, 0)
+    most = max(counts, key=counts.__getitem__, default="")
+    said = [f"{verdict.claim_of(results)}."]
+    if one := results.deciding:
+        said.append(
+            f"The difference is {difference(one)} on {one.n:,} questions, and may be anything from "
+            f"{points(one)}."
+        )
+    if total and most:
+        said.append(
+            f"Under {main} {called(model)} answers {right:,} of {total:,} rightly. Most of "
+            f"the others, {counts[most]:,}, are lost to: {most}."
+        )
+    return show_points(*said)
+
+
+def what_next(results: Results, losses: Mapping[tuple[str, str], Mapping[str, int]]) -> HTML:
+    """Where the first model loses answers, the largest loss first, each with what may help.
+
+    Under the condition of the verdict, and where it should refuse. Where the verdict cannot tell,
+    what would settle it; where another retrieval setting is better, which.
+    """
+    model = next(iter(results.models), "")
+    main = results.primary.condition
+    found = []
+    for condition in dict.fromkeys((main, DISTRACTORS_ONLY)):
+        counts = losses.get((model, condition), {})
+        total = sum(counts.values())
+        for loss, count in counts.items():
+            if loss != RIGHT and count > 0 and count >= SMALL * total:
+                found.append((count / total, count, total, condition, loss))
+    found.sort(key=lambda one: -one[0])
+    unsure, better = verdict.settling(results), verdict.better_settings(results)
+    values = {"model": model, "found": found, "better": better, "unsure": unsure, "small": SMALL}
+    return show("advice.html.j2", **values)

@@ -7,7 +7,7 @@ from typing import Any
 from lib.eval.metrics.scoring import REFUSED_RIGHTLY
 from lib.eval.results import Comparison, Primary
 from lib.eval.runs.files import EXPLANATION
-from lib.eval.runs.runs import Run, known_metrics, require_known
+from lib.eval.runs.runs import Run, require_known
 from lib.eval.statistics.clustered import ALPHA, make_sample
 from lib.eval.statistics.pairs import WORSE, exact_p
 from lib.eval.summaries import summarise
@@ -38,7 +38,6 @@ class RunComparison:
     shared: int  # questions that both were asked
     not_comparable: list[str]  # reasons
     pairs: list[Paired]
-    no_figure: list[str]  # conditions in which no metric applies
 
 
 def compare_runs(
@@ -68,14 +67,13 @@ def compare_runs(
     for one, measured in ((run, now), (against, earlier)):
         if lacks := [name for name in wanted if name not in measured]:
             reasons.append(f"other conditions: {one.name} has no {', '.join(lacks)}")
-    return RunComparison(
-        run=run,
-        against=against,
-        shared=shared,
-        not_comparable=reasons,
-        pairs=pairs,
-        no_figure=[c for c in both if c not in {pair.figures.condition for pair in pairs}],
-    )
+    figures = {pair.figures.condition for pair in pairs}
+    if shared and (empty := [name for name in both if name not in figures]):
+        reasons.append(f"no reply of both under {', '.join(empty)} has a value of these metrics")
+    changed = {pair.figures.condition: pair.other_documents for pair in pairs}
+    if others := [f"{name} {count}" for name, count in changed.items() if count]:
+        reasons.append(f"other documents of as many questions: {', '.join(others)}")
+    return RunComparison(run, against, shared, not_comparable=reasons, pairs=pairs)
 
 
 def _paired(run: Run, against: Run, metric: str, condition: str) -> Paired | None:
@@ -122,9 +120,6 @@ def _question(row: Mapping[str, Any]) -> Question:
     return row["question_id"], row["question"], row["gold_answer"]
 
 
-# --- the gate ------------------------------------------------------------------------------------
-
-
 def gate(
     run: Run, base: Run, *, metrics: Sequence[str] = (), conditions: Sequence[str] = ()
 ) -> RunComparison:
@@ -134,39 +129,34 @@ def gate(
     of the base run. What is not in both runs is a SetupError: a gate that skipped it would pass for
     no reason.
     """
-    asked_for, conditions = conditions, conditions or base.results.conditions
-    if not metrics:
-        refusals = [REFUSED_RIGHTLY] * (REFUSED_RIGHTLY in known_metrics(base))
-        metrics = [base.results.primary.metric, *refusals]
+    wanted = conditions or base.results.conditions
     for one in (run, base):
-        require_known([one], metrics=metrics, conditions=conditions)
-    found = compare_runs(run, base, metrics=metrics, conditions=conditions)
-    if asked_for and found.no_figure and found.shared:
+        deciding = [base.results.primary.metric]
+        require_known([one], metrics=metrics or deciding, conditions=wanted)
+    found = compare_runs(run, base, metrics=metrics, conditions=wanted)
+    figures = {pair.figures.condition for pair in found.pairs}
+    if not figures or not figures.issuperset(conditions):
         raise SetupError(
-            f"No reply under {', '.join(found.no_figure)} has a value of {', '.join(metrics)}: "
-            "they do not apply there. Name other metrics, or other conditions."
-        )
-    if not found.pairs:
-        reasons = "; ".join(found.not_comparable) or "no reply of both has any of these metrics"
-        raise SetupError(
-            f"{run.name} and {base.name} are not comparable ({reasons}). Evaluate both over the "
-            "same dataset, with the same seed and max_questions."
+            f"{run.name} and {base.name} are not comparable ({'; '.join(found.not_comparable)}). "
+            "Evaluate both over the same dataset, with the same seed and max_questions, or name "
+            "other metrics or conditions."
         )
     return found
 
 
 def regressions(found: RunComparison) -> list[str]:
     """A sentence about each figure that got worse beyond its interval, in the figures' order."""
-    worse = [pair.figures for pair in found.pairs if pair.figures.verdict == WORSE]
-    # More replies without a value: a student that says nothing would pass otherwise.
-    silent = [pair for pair in found.pairs if pair.more_unscored]
-    return [
+    said = [
         f"{one.metric} under {one.condition}: {percent(one.against_value, places=1)}% before, "
         f"{percent(one.value, places=1)}% now, {signed(one.difference, places=1)} points (95% "
         f"interval {points(one, places=1)}), {one.n} questions"
-        for one in worse
-    ] + [
+        for one in (pair.figures for pair in found.pairs)
+        if one.verdict == WORSE
+    ]
+    # More replies without a value: a student that says nothing would pass otherwise.
+    return said + [
         f"{pair.figures.metric} under {pair.figures.condition}: {pair.unscored} replies have no "
         f"value, {pair.against_unscored} had none before"
-        for pair in silent
+        for pair in found.pairs
+        if pair.more_unscored
     ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from lib.eval.conditions import Case
 from lib.eval.metrics.losses import decompose
-from lib.eval.metrics.retrieval import RETRIEVER
+from lib.eval.metrics.scoring import RETRIEVER
 from lib.eval.models import EvalModel, endpoint_of
 from lib.eval.questions import EvalQuestion
 from lib.eval.results import Comparison, Estimate, Primary, Results
@@ -22,7 +22,7 @@ from lib.recipe import Recipe
 from lib.records import Answer, Score
 from lib.settings import PROJECT_DIR, SetupError, portable, write_text
 from lib.state import environment
-from lib.store import fingerprint, write_jsonl
+from lib.store import fingerprint, read_json, write_jsonl
 
 SCHEMA = 2  # of metrics.json and the answers; raised when a reader of this one would be misled
 METRICS_FILE, ANSWERS_FILE = "metrics.json", "answers.parquet"
@@ -49,9 +49,6 @@ def describe_run(dataset_dir: Path, models: Sequence[EvalModel], recipe: Recipe)
         "seed": recipe.seed,
         "version": project["project"]["version"],
     }
-
-
-# --- writing -------------------------------------------------------------------------------------
 
 
 def write_results(
@@ -178,26 +175,21 @@ def secrets() -> re.Pattern[str]:
     return re.compile("|".join([*longest_first, r"(?<=://)[^/@\s]+(?=@)"]))
 
 
-# --- reading -------------------------------------------------------------------------------------
-
-
 def read_metrics(run_dir: Path) -> dict[str, Any]:
     """The content of metrics.json."""
     path = run_dir / METRICS_FILE
-    if not path.is_file():
-        raise SetupError(f"{portable(path)} is not there. Run 4_eval.ipynb: it writes the metrics.")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         schema = document.get("schema") if isinstance(document, dict) else None
         said = f"has schema {schema}, and this version reads schema {SCHEMA}"
-    except ValueError as error:
-        schema, said = None, f"is damaged ({error})"
+    except (OSError, ValueError) as error:
+        schema, said = None, f"cannot be read ({error})"
     if schema != SCHEMA:
         raise SetupError(
-            f"{portable(path)} {said}. Run 4_eval.ipynb again: replies that the ledger knows are "
-            "not asked again."
+            f"{portable(path)} {said}. Run 4_eval.ipynb: replies that the ledger knows are not "
+            "asked again."
         )
-    return document
+    return dict(document)
 
 
 def read_results(run_dir: Path) -> Results:
@@ -213,7 +205,7 @@ def read_results(run_dir: Path) -> Results:
         )
     except (KeyError, TypeError) as error:
         raise SetupError(
-            f"{portable(run_dir / METRICS_FILE)} is damaged ({error}). Run 4_eval.ipynb again."
+            f"{portable(run_dir / METRICS_FILE)} is damaged ({error}). Run 4_eval.ipynb."
         ) from error
 
 

@@ -1,14 +1,13 @@
 """Finished runs, by their names below runs/ (`tiny`, `tiny/history/<time>`) or by their folders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lib.eval.results import Results
 from lib.eval.runs.files import METRICS_FILE, read_answers, read_metrics, read_results
-from lib.run_folder import HISTORY
 from lib.settings import SetupError, home, portable
 
 
@@ -37,7 +36,7 @@ class Run:
 
 
 def load_run(name: str) -> Run:
-    """A run by its name below runs/, or by its folder; an earlier one is named with its time."""
+    """A run by its name below runs/, or by its folder; it is named so."""
     folder = home() / "runs" / name
     run_dir = folder if (folder / METRICS_FILE).is_file() else Path(name)
     if not (run_dir / METRICS_FILE).is_file():
@@ -46,20 +45,8 @@ def load_run(name: str) -> Run:
             f"{portable(folder / METRICS_FILE)} is not there, nor one in a folder {name}. "
             f"Evaluated are: {known}."
         )
-    name = run_dir.name or run_dir.resolve().name
-    if run_dir.parent.name == HISTORY:
-        name = f"{run_dir.parent.parent.name} {name}"
+    name = portable(run_dir).removeprefix("runs/")
     return Run(name, run_dir, read_metrics(run_dir), read_results(run_dir))
-
-
-def load_runs(names: Sequence[str]) -> list[Run]:
-    """Several runs, in their order; runs of one name are named by their folders."""
-    runs = [load_run(name) for name in names]
-    seen = [run.name for run in runs]
-    return [
-        replace(run, name=portable(run.run_dir)) if seen.count(run.name) > 1 else run
-        for run in runs
-    ]
 
 
 def all_runs() -> tuple[list[Run], list[str]]:
@@ -86,7 +73,7 @@ def require_known(
 ) -> None:
     """Each metric and condition must be one of at least one run."""
     kinds = (
-        ("metric", metrics, [known_metrics(run) for run in runs]),
+        ("metric", metrics, [[e.metric for e in run.results.estimates] for run in runs]),
         ("condition", conditions, [run.results.conditions for run in runs]),
     )
     for kind, wanted, known in kinds:
@@ -96,8 +83,3 @@ def require_known(
                 f"{', '.join(run.name for run in runs)}: no {kind} {', '.join(unknown)}. Evaluate "
                 f"it so, or name others with --{kind}: {', '.join(there)}."
             )
-
-
-def known_metrics(run: Run) -> list[str]:
-    """The metrics of a run's figures."""
-    return list(dict.fromkeys(one.metric for one in run.results.estimates))

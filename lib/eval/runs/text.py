@@ -28,9 +28,6 @@ def wrapped(text: str) -> str:
     return fill(text, 100, break_on_hyphens=False, break_long_words=False)
 
 
-# --- the leaderboard -----------------------------------------------------------------------------
-
-
 def leaderboard(
     runs: Sequence[Run], *, metric: str, condition: str = "", markdown: bool = False
 ) -> str:
@@ -93,16 +90,16 @@ def _estimate(one: Estimate | None) -> str:
     return f"{percent(one.value)} ({interval(one)})"
 
 
-# --- question by question ------------------------------------------------------------------------
-
-
 def comparison(one: RunComparison, *, markdown: bool = False) -> str:
     """The paired figures of two runs, and why some cannot be compared."""
     title = (
         f"{one.run.name} ({one.run.model}) against {one.against.name} ({one.against.model}), "
         f"question by question: {one.shared} questions that both were asked"
     )
-    parts = [*map(wrapped, [title, *_warnings(one)])]
+    parts = [wrapped(title)]
+    if one.not_comparable:
+        said = "Not the same in both" if one.pairs else "NOT comparable"
+        parts.append(wrapped(f"{said}: {'; '.join(one.not_comparable)}."))
     for metric, pairs in groupby(one.pairs, key=lambda pair: pair.figures.metric):
         cells = [_paired_cells(pair) for pair in pairs]
         parts.append(f"{metric}, %\n\n{table(cells, markdown=markdown)}")
@@ -115,19 +112,6 @@ def comparison(one: RunComparison, *, markdown: bool = False) -> str:
             )
         )
     return "\n\n".join(parts)
-
-
-def _warnings(one: RunComparison) -> list[str]:
-    said = "Not the same in both" if one.pairs else "NOT comparable"
-    lines = [f"{said}: {'; '.join(one.not_comparable)}."] if one.not_comparable else []
-    if not one.pairs and not one.not_comparable:
-        lines.append("NOT comparable: no reply of both has a value of this metric.")
-    if one.pairs and one.no_figure:
-        lines.append(f"No figure under {', '.join(one.no_figure)}: not measured there.")
-    seen = {pair.figures.condition: pair.other_documents for pair in one.pairs}
-    if others := [f"{name} {count}" for name, count in seen.items() if count]:
-        lines.append(f"Questions asked over other documents than before: {', '.join(others)}.")
-    return lines
 
 
 def _paired_cells(pair: Paired) -> dict[str, str]:
@@ -143,9 +127,6 @@ def _paired_cells(pair: Paired) -> dict[str, str]:
         "needed": f"{one.questions_needed:,}" if one.questions_needed else NONE,
         "unscored": f"{pair.unscored} / {pair.against_unscored}",
     }
-
-
-# --- one run -------------------------------------------------------------------------------------
 
 
 def headline(run: Run) -> str:

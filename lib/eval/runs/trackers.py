@@ -29,17 +29,17 @@ def log_to_trackers(run: Run) -> list[str]:
 
 def log_run(run: Run, tracker: str) -> str:
     """Log figures, settings and verdict; a sentence that says so, or a SetupError with a reason."""
-    prefix = tracker.upper()
+    prefix, name = tracker.upper(), run.run_dir.resolve().name  # no path of this machine
     os.environ.update({k: v for k, v in environment().items() if k.startswith(prefix)})
     try:
         package = importlib.import_module(tracker)
         if tracker == "mlflow":
-            with package.start_run(run_name=run.name, tags={"verdict": run.metrics["verdict"]}):
+            with package.start_run(run_name=name, tags={"verdict": run.metrics["verdict"]}):
                 package.log_params(run.metrics["made_of"])
                 package.log_metrics(figures_of(run))
         else:
             about = {"notes": run.metrics["verdict"], "config": run.metrics["made_of"]}
-            with package.init(name=run.name, dir=run.run_dir, settings=_WANDB, **about) as active:
+            with package.init(name=name, dir=run.run_dir, settings=_WANDB, **about) as active:
                 active.summary.update(figures_of(run))
     except ModuleNotFoundError as error:
         raise SetupError(
@@ -49,7 +49,7 @@ def log_run(run: Run, tracker: str) -> str:
     except Exception as error:  # of the packages' own classes; it may not end 4_eval
         reason = secrets().sub("***", one_line(str(error)))
         raise SetupError(f"{tracker} did not take the run: {reason}") from error
-    return f"{tracker}: run {run.name} is logged"
+    return f"{tracker}: run {name} is logged"
 
 
 def figures_of(run: Run) -> dict[str, float]:

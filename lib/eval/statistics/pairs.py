@@ -1,7 +1,6 @@
 """Two models on the same questions: how likely chance alone is, the verdict, what it would need.
 
-An exact test of pairs that come in clusters, and Holm's correction for several such tests. Without
-scipy.stats, whose import takes seconds.
+Without scipy.stats, whose import takes seconds.
 """
 
 import math
@@ -21,14 +20,12 @@ _STEPS = 100  # totals that are not whole are rounded to 1 / 100
 def exact_p(totals: Sequence[float]) -> float:
     """The two-sided exact p of "neither model is better", from each cluster's sum of differences.
 
-    If neither is, the two models' answers to a cluster's questions could as well be exchanged: each
-    cluster's total difference is as likely to be as it is as to have the other sign. p is how often
+    If neither is, each cluster's total difference could as well have the other sign. p is how often
     so large a sum of the totals comes from random signs; 1.0 where no cluster differs.
 
-    Of a metric that is 0 or 1, with one question a cluster, this is McNemar's exact test, the
-    binomial on the discordant pairs. Several questions of one chunk change sides together: counted
-    one by one, equal models would be told apart at 5% in 16% of cases (70 questions, 4 a chunk,
-    these very much alike), so in 5% (`python -m benchmarks interval_coverage`).
+    Of a metric that is 0 or 1, with one question a cluster, this is McNemar's exact test. Questions
+    of one chunk change sides together: counted one by one, equal models would be told apart in up
+    to 16% of cases instead of 5% (`python -m benchmarks interval_coverage`).
     """
     differing = [total for total in totals if abs(total) > TINY]
     whole = all(abs(total - round(total)) <= TINY for total in differing)
@@ -54,9 +51,8 @@ def _sign_flip_p(sizes: Sequence[int], distance: int) -> float:
 def holm(ps: Sequence[float]) -> list[tuple[float, float]]:
     """For each test its p, corrected for as many tests, and its level (Holm 1979); in their order.
 
-    The level is the one at which the uncorrected p was tested: 0.05 / m for the smallest p of m,
-    0.05 / (m - 1) for the next, up to the first that is not below its level; this level is that of
-    all the others.
+    The level of the uncorrected p is 0.05 / m for the smallest of m, 0.05 / (m - 1) for the next,
+    …; that of the first p that is not below its level is that of all the others.
     """
     corrected, largest = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lib.gen import gates
-from lib.gen.ask.rows import Candidate
+from lib.gen.ask.rows import Candidate, candidates_of
 from lib.gen.ask.shares import Share
 from lib.gen.gates import Rejection
-from lib.gen.own_questions import Given, label_of
 from lib.progress import Progress
 from lib.prompts.languages import language_name
 from lib.reading.files.api import is_api_record
@@ -20,10 +19,7 @@ from offline.teacher import write_questions
 def write_rows(
     groups: Iterable[tuple[Share, ...]], recipe: Recipe, on_question: Callable[[Question], None]
 ) -> list[Candidate]:
-    """Rows on every chunk; it reads English sentences alone, and follows no prompt.
-
-    In answer to people's own questions it quotes, in any language.
-    """
+    """Rows on every chunk, in English; to people's own questions quotes, in any language."""
     shares = [share for group in groups for share in group]
     chunks = [share.chunk for share in shares if not share.given]
     require_possible(chunks, recipe)
@@ -32,7 +28,7 @@ def write_rows(
         write_questions(chunk, num_questions=0, seed=recipe.seed)
     candidates, progress = list[Candidate](), Progress("chunks", len(chunks))
     for share in shares:
-        for candidate in [_row_of(share.given, recipe)] if share.given else _rows_on(share, recipe):
+        for candidate in _rows_on(share, recipe):
             candidates.append(candidate)
             if candidate.question is not None:
                 on_question(candidate.question)
@@ -43,10 +39,14 @@ def write_rows(
 
 
 def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
-    chunk = share.chunk
+    chunk, candidates = share.chunk, candidates_of(share, recipe)
+    if share.given:
+        # A record of an API gets no five fields: rules cannot explain a call.
+        candidates[0].question = candidates[0].by_rule(recipe)
+        yield candidates[0]
+        return
     drafts = write_questions(chunk, num_questions=share.count, seed=recipe.seed)
-    for number, draft in enumerate(drafts):
-        candidate = Candidate(chunk, (share.place, number), recipe.max_repairs)
+    for candidate, draft in zip(candidates, drafts, strict=False):
         try:
             gates.check_question(draft.text, chunk, recipe)
             question = gates.judge_answer(draft, chunk, draft.cot_answer, recipe)
@@ -55,20 +55,6 @@ def _rows_on(share: Share, recipe: Recipe) -> Iterator[Candidate]:
         except Rejection as refusal:  # rules would write the same again
             candidate.refuse(refusal, draft.text, draft.cot_answer)
         yield candidate
-
-
-def _row_of(given: Given, recipe: Recipe) -> Candidate:
-    """The given reasoning, or a quote of the sentence that holds the answer."""
-    candidate, reply = Candidate.of_given(given, recipe), ""
-    try:
-        # A record of an API gets no five fields: rules cannot explain a call.
-        reply = label_of(given)
-        candidate.question = gates.judge_given(
-            given.question, given.oracles, reply, recipe, by_teacher=False
-        )
-    except Rejection as refusal:
-        candidate.refused = refusal.of(given.question, reply)
-    return candidate
 
 
 def require_possible(chunks: Sequence[Chunk], recipe: Recipe) -> None:

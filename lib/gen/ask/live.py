@@ -2,20 +2,19 @@
 
 Both run the same coroutine (rows.py) for each chunk. What live sending adds is speed:
 
-* Chunks come from a thread: reading documents never holds a reply up.
+* Chunks come from a thread: reading documents never holds a reply up. It gives the interpreter back
+  after 1 ms, not 5.
 * Requests begin 8 at a time: of 100 begun at once, the first is sent when the last is ready.
-* Threads change every 1 ms, not 5: each time that the sending thread releases the interpreter, the
-  thread that cuts documents would hold it for 5 ms.
 * A chunk whose first request is in the ledger waits until all others are under way: after a kill
   the first request that costs something is sent at once.
-* Only so many chunks are at work at a time, and one that waits holds no messages: 100,000 fit.
+* Only so many chunks are at work at a time: 100,000 fit.
 """
 
 import asyncio
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, closing, contextmanager
+from contextlib import AsyncExitStack, aclosing, closing
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -23,21 +22,16 @@ from lib.endpoints import EndpointSettings
 from lib.engine.batch import BatchEndpoint, in_batches
 from lib.engine.budget import budget_of
 from lib.engine.endpoint import Endpoint, chat_request
-from lib.engine.faults import EndpointError
 from lib.engine.ledger import Ledger
 from lib.engine.replies import Reply
-from lib.gen.ask.rows import Candidate, RowWriter, first_request
+from lib.gen.ask.rows import Ask, Candidate, OnQuestion, RowWriter, first_request
 from lib.gen.ask.shares import Share
 from lib.progress import Progress
 from lib.prompts.student import Message
 from lib.recipe import Recipe
-from lib.records import Question
-from lib.settings import SetupError
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
-OnQuestion = Callable[[Question], None]
-Start = tuple[tuple[Share, ...], list[Message] | None]  # the first request, if it is made already
 
 # Chunks at work for each request in flight: enough that answers never lack questions.
 _CHUNKS_PER_REQUEST = 4
@@ -45,51 +39,29 @@ _AHEAD = 1000  # chunks prepared before they can be begun
 _BURST = 8
 
 
-class Sender:
-    """Sends each request to the endpoint of its role, and counts those that fail."""
+def _sender(endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> Ask:
+    """Sends each request to the endpoint of its role; without a judge, the teacher is asked."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint | BatchEndpoint]) -> None:
-        self._endpoints = endpoints
-        self._sent, self._failures = 0, list[EndpointError]()
+    async def ask(messages: list[Message], *, role: str = "teacher", **options: Any) -> Reply:
+        return await endpoints.get(role, endpoints["teacher"]).ask(messages, **options)
 
-    async def ask(self, messages: list[Message], *, role: str = "teacher", **options: Any) -> Reply:
-        """One reply. The role "judge" is the teacher's where the judge has no endpoint."""
-        self._sent += 1
-        endpoint = self._endpoints.get(role, self._endpoints["teacher"])
-        try:
-            return await endpoint.ask(messages, **options)
-        except EndpointError as error:
-            self._failures.append(error)
-            raise
-
-    def demand_all(self) -> None:
-        """Raises SetupError: some requests failed."""
-        if self._failures:
-            raise SetupError(
-                f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
-                "The replies that came are in the ledger: run this again to ask only the missing "
-                "ones. One that fails again is left out, with its reason in rejected.jsonl."
-            )
+    return ask
 
 
 def ask_in_batches(
-    groups: Iterable[tuple[Share, ...]],
-    recipe: Recipe,
-    roles: Mapping[str, EndpointSettings],
+    groups: Iterable[tuple[Share, ...]], recipe: Recipe, roles: Mapping[str, EndpointSettings]
 ) -> list[Candidate]:
-    """Everything about the chunks through the Batch API."""
     groups = list(groups)
     with closing(Ledger()) as ledger:
         endpoints = {role: BatchEndpoint(settings, ledger) for role, settings in roles.items()}
 
-        async def attempt() -> tuple[Sender, list[Candidate]]:
-            sender = Sender(endpoints)
-            writer = RowWriter(recipe, sender.ask)
+        async def attempt() -> tuple[RowWriter, list[Candidate]]:
+            writer = RowWriter(recipe, _sender(endpoints))
             found = [await writer.rows_of(shares) for shares in groups]
-            return sender, [candidate for candidates in found for candidate in candidates]
+            return writer, [candidate for candidates in found for candidate in candidates]
 
-        sender, candidates = in_batches(list(endpoints.values()), attempt)
-    sender.demand_all()
+        writer, candidates = in_batches(list(endpoints.values()), attempt)
+    writer.demand_all()
     return candidates
 
 
@@ -99,42 +71,39 @@ async def ask_live(
     roles: Mapping[str, EndpointSettings],
     on_question: OnQuestion,
 ) -> list[Candidate]:
-    """Everything about the chunks as they come."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(_quick_switches())
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.001)
         ledger, budget = stack.enter_context(closing(Ledger())), budget_of(recipe)
-        endpoints = {
-            role: await stack.enter_async_context(
-                Endpoint(settings, recipe, ledger=ledger, budget=budget)
-            )
-            for role, settings in roles.items()
-        }
-        sender = Sender(endpoints)
-        writer = RowWriter(recipe, sender.ask, on_question)
+        endpoints = {}
+        for role, settings in roles.items():
+            endpoint = Endpoint(settings, recipe, ledger=ledger, budget=budget)
+            endpoints[role] = await stack.enter_async_context(endpoint)
+        writer = RowWriter(recipe, _sender(endpoints), on_question)
         progress = Progress("chunks", 0, note=endpoints["teacher"].note)
         room = asyncio.Semaphore(_CHUNKS_PER_REQUEST * recipe.concurrency)
         answered: list[tuple[int, tuple[Share, ...]]] = []  # the reply's position in the ledger
         candidates: list[Candidate] = []
         begun = 0
 
-        def unanswered(shares: tuple[Share, ...]) -> Start | None:
-            """In the thread: shares and first request; None, put off: the ledger answers it."""
+        def unanswered(shares: tuple[Share, ...]) -> tuple[Share, ...] | None:
+            """In the thread: the shares; None, put off: the ledger answers their first request."""
             first = first_request(shares, recipe, writer.prompts)
             position = ledger.position(Ledger.key(chat_request(roles["teacher"], **first)))
             if position is None:
-                return shares, first["messages"]
+                return shares
             answered.append((position, shares))
             return None
 
-        async def work_on(shares: tuple[Share, ...], first: list[Message] | None) -> None:
-            candidates.extend(await writer.rows_of(shares, first))
-            progress.advance(sum(share.chunk.id not in writer.unfinished for share in shares))
+        async def work_on(shares: tuple[Share, ...]) -> None:
+            candidates.extend(await writer.rows_of(shares))
+            progress.advance(len(shares))
 
-        async def begin(start: Start, group: asyncio.TaskGroup) -> None:
+        async def begin(shares: tuple[Share, ...], group: asyncio.TaskGroup) -> None:
             nonlocal begun
             await room.acquire()
-            progress.total += len(start[0])
-            group.create_task(work_on(*start)).add_done_callback(lambda _: room.release())
+            progress.total += len(shares)
+            group.create_task(work_on(shares)).add_done_callback(lambda _: room.release())
             begun += 1
             if begun % _BURST == 0:
                 await asyncio.sleep(0)
@@ -144,38 +113,27 @@ async def ask_live(
             # aclosing: the thread must have ended before the ledger that it reads is closed.
             from_thread = aclosing(_from_thread(groups, unanswered))
             async with from_thread as new, asyncio.TaskGroup() as group:
-                async for start in new:
-                    await begin(start, group)
+                async for shares in new:
+                    await begin(shares, group)
                 # The last asked first: requests that follow from its reply may not be answered.
                 answered.sort(key=itemgetter(0))
                 while answered:
-                    await begin((answered.pop()[1], None), group)
+                    await begin(answered.pop()[1], group)
         except BaseExceptionGroup as errors:
             failed += errors.exceptions
         if failed:  # not raised within `except`: IPython shows no error whose context is a group
             raise failed[0]
         progress.close()
-    sender.demand_all()
+    writer.demand_all()
     return candidates
-
-
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(0.001)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before_s)
 
 
 async def _from_thread(
     items: Iterator[Item], prepare: Callable[[Item], Prepared | None]
 ) -> AsyncGenerator[Prepared, None]:
-    """What `prepare` makes of the items; a thread takes them from the iterator, some ahead of need.
+    """What `prepare` makes of the items; one thread takes them from the iterator, ahead of need.
 
-    One thread for reading, cutting and looking up: of two, each would wait for the other at every
-    chunk. When this generator ends or is closed, the thread has ended.
+    When this generator ends or is closed, the thread has ended.
     """
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Prepared | None]()
     room, stopped = threading.Semaphore(_AHEAD), threading.Event()

@@ -8,14 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lib import store
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.tasks import run
 from lib.gen.ask import built_in_teacher
-from lib.gen.ask.live import OnQuestion, ask_in_batches, ask_live
-from lib.gen.ask.rows import Candidate, Rating
+from lib.gen.ask.live import ask_in_batches, ask_live
+from lib.gen.ask.rows import Candidate, OnQuestion, Rating
 from lib.gen.ask.shares import Share, request_groups
 from lib.gen.duplicate_questions import drop_ambiguous, drop_asked, drop_similar
-from lib.gen.gates import GATES
+from lib.gen.gates import GATES, remedy
 from lib.gen.own_questions import Given
 from lib.prompts.languages import can_check
 from lib.prompts.teacher import load_prompts
@@ -23,26 +24,8 @@ from lib.rag.embedder import Embedder, load_embedder
 from lib.recipe import Recipe
 from lib.records import Chunk, Question, Rejected
 from lib.settings import SetupError, home, portable
-from lib.store import (
-    artefact_dir,
-    building,
-    fingerprint,
-    read_json,
-    read_jsonl,
-    write_json,
-    write_jsonl,
-)
 from lib.text import one_line
 from offline.teacher import NAME, NOTICE
-
-_OTHER_PROMPTS = "Set prompt_variant to 'llama', for open models, or take another teacher."
-_REMEDIES = {  # gate → what to do where it refuses most questions
-    **dict.fromkeys(("parsable", "quoted", "verbatim"), _OTHER_PROMPTS),
-    "complete": "Raise max_question_tokens and max_cot_answer_tokens.",
-    "refused": "Mend what the endpoint complains of (too many tokens: max_question_tokens, "
-    "max_cot_answer_tokens, chunk_chars), or take another teacher.",
-    "empty": "Set the reasoning parser of its server, if it thinks, or take another teacher.",
-}
 
 
 @dataclass(frozen=True)
@@ -78,16 +61,15 @@ def ask_teacher(
 ) -> Generated:
     """Questions on the chunks and their answers; and the reasoning of people's `own` questions.
 
-    `chunks` may come one by one while the first are already asked about. If those of a list were
-    asked about before with the same teacher, prompts and knobs, the rows are read, not asked again.
-    `on_question` is called with each row as it passes its gates (of batches, at the end); repeated
-    rows are rejected at the end.
+    `chunks` may come one by one. Of a list that was asked about before with the same teacher,
+    prompts and knobs, the rows are read. `on_question` is called with each row as it passes its
+    gates (of batches, at the end); repeated rows are rejected at the end.
     """
     asking = Asking(recipe, own)
     if recipe.language and not can_check(recipe.language):
         print(f"language = {recipe.language!r} is asked for, but not checked: it is not known.")
     if isinstance(chunks, Sequence):
-        target = artefact_dir("questions", recipe.run_name, asking.made_of(chunks))
+        target = store.artefact_dir("questions", recipe.run_name, asking.made_of(chunks))
         if target.exists():
             print(f"Already written: {portable(target)}. The teacher is not asked again.")
             return _read(target)
@@ -104,17 +86,12 @@ def ask_teacher(
 
 @dataclass(frozen=True)
 class Asking:
-    """The recipe's teacher, and people's own questions to it."""
-
     recipe: Recipe
     own: Sequence[Given] = ()
 
     @cached_property
     def roles(self) -> dict[str, EndpointSettings]:
-        """The endpoints: the teacher's, and the judge's where rows are rated by one.
-
-        None at all: the built-in teacher writes.
-        """
+        """Of the teacher, and of a judge that rates rows; {}: the built-in teacher writes."""
         roles = ("teacher", "judge") if self.recipe.min_rating else ("teacher",)
         found = {role: settings for role in roles if (settings := endpoint_settings(role))}
         return found if "teacher" in found else {}
@@ -124,11 +101,8 @@ class Asking:
         return load_embedder(self.recipe) if self.recipe.semantic_duplicates else None
 
     def made_of(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
-        """All that the questions depend on: not the teacher's address, nor its key.
-
-        Prompts count by their texts, gates and parsers by the version in gates.py. After a change
-        the replies still come from the ledger, for requests that did not change.
-        """
+        """All that the questions depend on, but for the teacher's address and key: prompts by their
+        texts, gates and parsers by the version in gates.py."""
         teacher: dict[str, Any] = {"name": teacher_name()}
         if self.roles:
             teacher["prompts"] = dict(load_prompts(self.recipe).texts)
@@ -141,7 +115,7 @@ class Asking:
             "embedder": self.embedder.identity if self.embedder else "",
             "chunks": [(chunk.id, chunk.title, chunk.text) for chunk in chunks],
         }
-        return made_of | ({"own": fingerprint(self.own)} if self.own else {})
+        return made_of | ({"own": store.fingerprint(self.own)} if self.own else {})
 
     def ask(self, groups: Iterator[tuple[Share, ...]], on_question: OnQuestion) -> list[Candidate]:
         if not self.roles:
@@ -171,43 +145,33 @@ def _write(candidates: Sequence[Candidate], asking: Asking, chunks: Sequence[Chu
     rejected = [c.refused for c in ordered if c.question is None and c.refused is not None]
     by_people = [c.question for c in taken if c.question is not None and c.given]
     generated = [c.question for c in taken if c.question is not None and not c.given]
-    generated, asked = drop_asked(generated, [question.text for question in by_people])
+    own = [question.text for question in by_people]
+    generated, asked = drop_asked(generated, own, gate="duplicate", by="train_file")
     questions, repeated = drop_ambiguous(by_people + generated)
     rejected += asked + repeated
     if embedder is not None:
         questions, similar = drop_similar(questions, embedder, max_similarity=recipe.max_similarity)
         rejected += similar
     if not questions:
-        raise SetupError(_why_none(teacher, rejected, recipe))
+        path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
+        store.write_jsonl(path, rejected)  # no artefact is made: they are kept here
+        raise SetupError(
+            f"No question of the teacher {teacher} passed the gates "
+            f"({frequent_gates(rejected) or 'none was written'}; {portable(path)}). "
+            f"{frequent_reason(rejected, recipe) or 'Look at the text of the documents.'}"
+        )
     ratings = [c.rating for c in ordered if c.rating is not None]
     unwritten = sum(c.question is None and c.refused is None for c in candidates)
     made_of = asking.made_of(chunks)
-    manifest = {
-        "teacher": teacher,
-        "chunks": len(chunks),
-        "questions": len(questions),
-        "rejected": len(rejected),
-        "rejected_by_gate": dict(sorted(Counter(item.gate for item in rejected).items())),
-        "unwritten": unwritten,
-        "repaired": sum(candidate.repairs_left < recipe.max_repairs for candidate in taken),
-        "made_of": {key: value for key, value in made_of.items() if key != "chunks"},
-    }
-    target = artefact_dir("questions", recipe.run_name, made_of)
-    with building(target) as folder:
-        write_jsonl(folder / "questions.jsonl", questions)
-        write_jsonl(folder / "rejected.jsonl", rejected)
-        write_jsonl(folder / "ratings.jsonl", ratings)
-        write_json(folder / "manifest.json", manifest)
+    kept = {key: value for key, value in made_of.items() if key != "chunks"}
+    manifest = {"teacher": teacher, "unwritten": unwritten, "made_of": kept}
+    target = store.artefact_dir("questions", recipe.run_name, made_of)
+    with store.building(target) as folder:
+        store.write_jsonl(folder / "questions.jsonl", questions)
+        store.write_jsonl(folder / "rejected.jsonl", rejected)
+        store.write_jsonl(folder / "ratings.jsonl", ratings)
+        store.write_json(folder / "manifest.json", manifest)
     return Generated(questions, rejected, teacher, target, ratings, unwritten)
-
-
-def _why_none(teacher: str, rejected: Sequence[Rejected], recipe: Recipe) -> str:
-    """The most frequent gate and its first row; all rows are kept, though no artefact is made."""
-    path = home() / "artefacts" / "questions" / f"{recipe.run_name}.rejected.jsonl"
-    write_jsonl(path, rejected)
-    reasons = frequent_gates(rejected) or "none was written"
-    said = f"No question of the teacher {teacher} passed the gates ({reasons}; {portable(path)}). "
-    return said + (frequent_reason(rejected, recipe) or "Look at the documents' text.")
 
 
 def frequent_gates(rejected: Sequence[Rejected]) -> str:
@@ -225,21 +189,18 @@ def frequent_reason(rejected: Sequence[Rejected], recipe: Recipe) -> str:
     said = f"The first: {one_line(item.reason)[:300]}. "
     if item.cot_answer:
         said += f"The reply: “{one_line(item.cot_answer)[:200]}”. "
-    remedy = _REMEDIES.get(gate, "Look at the documents' text, or take another teacher.")
-    if remedy == _OTHER_PROMPTS and recipe.prompt_variant == "llama":
-        remedy = "Take another teacher."
-    return said + remedy
+    return said + remedy(gate, recipe)
 
 
 def _read(folder: Path) -> Generated:
     try:
-        manifest = read_json(folder / "manifest.json")
+        manifest = store.read_json(folder / "manifest.json")
         return Generated(
-            [Question(**row) for row in read_jsonl(folder / "questions.jsonl")],
-            [Rejected(**row) for row in read_jsonl(folder / "rejected.jsonl")],
+            [Question(**row) for row in store.read_jsonl(folder / "questions.jsonl")],
+            [Rejected(**row) for row in store.read_jsonl(folder / "rejected.jsonl")],
             manifest["teacher"],
             folder,
-            [Rating(**row) for row in read_jsonl(folder / "ratings.jsonl")],
+            [Rating(**row) for row in store.read_jsonl(folder / "ratings.jsonl")],
             manifest["unwritten"],
         )
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -1,11 +1,9 @@
 """The life of a row: its question is asked for, answered, checked, repaired; taken or rejected.
-
-`RowWriter.rows_of` is one coroutine for each chunk; read it from the top. It does not know how its
-requests are sent: live or as batches (live.py).
-"""
+`RowWriter.rows_of` is one coroutine for each chunk, whose requests are sent live or as batches."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
@@ -35,8 +33,9 @@ _FINAL = ("content_filter", "refused")  # gates whose refusals asking again cann
 # Gates that show the question to be at fault: another question is asked for.
 _QUESTIONS_FAULT = ("told", "teacher_refused", "passage_dependency", "rating")
 
-# Sends one request: live.Sender.ask. It raises EndpointError where no reply came, and counts that.
+# Sends a request (messages, role and sampling); it raises EndpointError where no reply comes.
 Ask = Callable[..., Awaitable[Reply]]
+OnQuestion = Callable[[Question], None]
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,20 @@ class Candidate:
     refused: Rejected | None = None  # why it was refused last: if nothing follows, it is rejected
     rating: Rating | None = None
 
-    @classmethod
-    def of_given(cls, given: Given, recipe: Recipe) -> Self:
-        return cls(given.oracles[0], (0, given.row), recipe.max_repairs, given)
-
     @property
     def oracles(self) -> tuple[Chunk, ...]:
         return self.given.oracles if self.given else (self.chunk,)
+
+    def by_rule(self, recipe: Recipe) -> Question | None:
+        """The given question with the given reasoning, or with a quote; None = it is refused."""
+        assert self.given is not None
+        question, oracles, reply = self.given.question, self.oracles, ""
+        try:
+            reply = label_of(self.given)
+            return gates.judge_given(question, oracles, reply, recipe, by_teacher=False)
+        except Rejection as refusal:
+            self.refused = refusal.of(question, reply)
+            return None
 
     def with_text(self, text: str) -> Question:
         if self.given:
@@ -72,7 +78,6 @@ class Candidate:
         return Question(f"{self.chunk.id}?{self.place[1]}", self.chunk.id, text)
 
     def refuse(self, refusal: Rejection, text: str, reply: str = "") -> bool:
-        """Whether it may be asked again."""
         self.refused = refusal.of(self.with_text(text), reply)
         return self.may_repair(refusal.gate)
 
@@ -82,6 +87,11 @@ class Candidate:
             return False
         self.repairs_left -= 1
         return True
+
+
+def candidates_of(share: Share, recipe: Recipe) -> list[Candidate]:
+    places = [(share.place, number) for number in range(share.count)]
+    return [Candidate(share.chunk, place, recipe.max_repairs, share.given) for place in places]
 
 
 @dataclass(frozen=True)
@@ -102,19 +112,17 @@ def first_request(
     shares: Sequence[Share], recipe: Recipe, prompts: TeacherPrompts
 ) -> dict[str, Any]:
     """The request that `rows_of` begins with: messages, max_tokens and temperature."""
+    chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
+    is_api = is_api_record(chunks[0].text)
     if given := shares[0].given:
-        question, is_api = given.question, is_api_record(given.oracles[0].text)
-        task = "api_answer" if is_api else "rationale"
-        asked = {"question": question.text, "answer": question.answer}
-        messages = prompts.ask(task, *given.oracles, **asked)
+        task, asked = "api_answer" if is_api else "rationale", given.question
+        messages = prompts.ask(task, *given.oracles, question=asked.text, answer=asked.answer)
         sampling = {"max_tokens": recipe.max_cot_answer_tokens, "temperature": recipe.temperature}
         return {"messages": messages, **sampling}
-    chunks, counts = [share.chunk for share in shares], [share.count for share in shares]
-    whole = asks_whole_rows(chunks[0], recipe)
-    if whole:
+    if whole := asks_whole_rows(chunks[0], recipe):
         task = "pairs" if recipe.dataset_kind == "qa" else "joint"
     else:
-        task = "instructions" if is_api_record(chunks[0].text) else "questions"
+        task = "instructions" if is_api else "questions"
     count = str(counts[0])
     messages = prompts.ask(task, *chunks, count=count, counts=teacher.say_counts(counts))
     return {"messages": messages, **_sampling(recipe, whole, sum(counts))}
@@ -127,93 +135,69 @@ def _sampling(recipe: Recipe, whole: bool, count: int) -> dict[str, Any]:
 
 
 class RowWriter:
-    """Has rows written on one chunk, or on the small chunks that share a request, after another.
-
-    Rows do not depend on the order in which replies come.
-    """
+    """Has rows written, which do not depend on the order in which replies come."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        ask: Ask,
-        on_question: Callable[[Question], None] = lambda question: None,
+        self, recipe: Recipe, ask: Ask, on_question: OnQuestion = lambda question: None
     ) -> None:
-        self._recipe, self._on_question = recipe, on_question
-        self._ask = partial(ask, max_tokens=recipe.max_cot_answer_tokens)
+        self._recipe, self._send, self._on_question = recipe, ask, on_question
+        self._sent, self._failures = 0, list[EndpointError]()
         self._unreadable = Counter[str]()  # what was asked for → such replies in a row
-        self.unfinished = set[str]()  # chunks about which a request failed
         self.prompts = load_prompts(recipe)
 
-    async def rows_of(
-        self, shares: Sequence[Share], first: list[Message] | None = None
-    ) -> list[Candidate]:
-        """Ask for questions, answer each, check, repair: everything about these chunks.
-
-        `first`: the messages of `first_request`, if they are made already.
-        """
-        if given := shares[0].given:
-            return [await self._row_of(given, shares)]
-        candidates = [
-            Candidate(share.chunk, (share.place, number), self._recipe.max_repairs)
-            for share in shares
-            for number in range(share.count)
-        ]
-        chunks = [share.chunk for share in shares]
-        messages = first or first_request(shares, self._recipe, self.prompts)["messages"]
-        talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], self._recipe))
-        try:
-            await self._write(candidates, talk, priority=FIRST)
-        except EndpointError:  # the sender has counted it, and the run will say so
-            self.unfinished |= {chunk.id for chunk in chunks}
+    async def rows_of(self, shares: Sequence[Share]) -> list[Candidate]:
+        """Ask for questions, answer each, check, repair: everything about these chunks."""
+        recipe, chunks, given = self._recipe, [share.chunk for share in shares], shares[0].given
+        messages = first_request(shares, recipe, self.prompts)["messages"]
+        candidates = [candidate for share in shares for candidate in candidates_of(share, recipe)]
+        with suppress(EndpointError):  # it is counted, and the run will say so
+            if given is None:
+                talk = _Talk(messages, chunks, asks_whole_rows(chunks[0], recipe))
+                await self._write(candidates, talk, priority=FIRST)
+            else:
+                talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
+                question = candidates[0].by_rule(recipe) if given.reasoning else given.question
+                if question is not None:
+                    await self._finish(candidates[0], question, talk, question.cot_answer)
         return candidates
 
-    async def _row_of(self, given: Given, shares: Sequence[Share]) -> Candidate:
-        """Have the reasoning written that leads to a given answer, unless that is given too."""
-        candidate, question = Candidate.of_given(given, self._recipe), given.question
-        messages, reply = list[Message](), ""
+    async def _ask(self, messages: list[Message], **options: Any) -> Reply:
+        self._sent += 1
         try:
-            if given.reasoning:
-                reply = label_of(given)
-                question = gates.judge_given(
-                    question, given.oracles, reply, self._recipe, by_teacher=False
-                )
-            else:
-                messages = first_request(shares, self._recipe, self.prompts)["messages"]
-            talk = _Talk(messages, given.oracles, whole=bool(given.reasoning))
-            await self._finish(candidate, question, talk, reply)
-        except Rejection as refusal:
-            candidate.refused = refusal.of(question, reply)
-        except EndpointError:  # the sender has counted it, and the run will say so
-            self.unfinished.add(candidate.chunk.id)
-        return candidate
+            most = {"max_tokens": self._recipe.max_cot_answer_tokens}
+            return await self._send(messages, **most | options)
+        except EndpointError as error:
+            self._failures.append(error)
+            raise
+
+    def demand_all(self) -> None:
+        """Raises SetupError: some requests failed."""
+        if self._failures:
+            raise SetupError(
+                f"{len(self._failures):,} of {self._sent:,} requests failed ({self._failures[0]}). "
+                "The replies that came are in the ledger: run this again to ask only the missing "
+                "ones. One that fails again is left out, with its reason in rejected.jsonl."
+            )
 
     def _note_readable(self, asked_for: str, reply: str, refusal: Rejection | None) -> None:
-        """Raises SetupError: it is one of many in a row that cannot be read.
-
-        The refusal sentence can: there are pages about which nothing can be asked.
-        """
+        """Raises SetupError: it is one of many in a row that cannot be read. The refusal sentence
+        can: there are pages about which nothing can be asked."""
         if refusal is None or refusal.gate not in _UNREADABLE or parse_answer(reply).refused:
             self._unreadable[asked_for] = 0
             return
         self._unreadable[asked_for] += 1
         if self._unreadable[asked_for] == _UNREADABLE_IN_ROW:
-            other = ""
-            if self._recipe.prompt_variant == "gpt":
-                other = "set prompt_variant to 'llama' if it is an open model, "
             raise SetupError(
                 f"{_UNREADABLE_IN_ROW} {asked_for} of the teacher in a row cannot be read "
-                f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is "
-                f"asked: {other}take another teacher, or raise max_question_tokens or "
-                "max_cot_answer_tokens."
+                f"({refusal.reason}). The last: “{one_line(reply)[:300]}”. Nothing more is asked. "
+                f"{gates.remedy(refusal.gate, self._recipe)}"
             )
 
     async def _write(
         self, candidates: Sequence[Candidate], talk: _Talk, *, priority: int = FOLLOWING
     ) -> None:
-        """Have questions written, or whole rows (ask_mode "joint", and plain pairs).
-
-        Each that passes its gates goes on at once; for the others is asked again, together.
-        """
+        """Have questions written, or whole rows. Each that passes its gates goes on at once; for
+        the others is asked again, together."""
         sampling = _sampling(self._recipe, talk.whole, len(candidates))
         reply = await self._ask(talk.messages, priority=priority, **sampling)
         if talk.whole:
@@ -245,8 +229,10 @@ class RowWriter:
                 if normalise(text) in seen:
                     raise Rejection("duplicate", "asked before on this chunk")
                 question = candidate.with_text(text)
-                if talk.whole:
-                    question = gates.judge_row(question, draft, candidate.chunk, self._recipe)
+                if talk.whole and self._recipe.dataset_kind == "qa":
+                    question = gates.judge_pair(question, draft.answer, self._recipe)
+                elif talk.whole:
+                    question = gates.judge_answer(question, candidate.chunk, answered, self._recipe)
                 following.append(partial(self._finish, candidate, question, talk, answered))
             except Rejection as refusal:
                 if candidate.refuse(refusal, text, answered):
@@ -269,9 +255,8 @@ class RowWriter:
         """
         chunk, given, recipe = candidate.chunk, candidate.given, self._recipe
         task = "api_answer" if is_api_record(chunk.text) else "answer"
-        messages = talk.messages
-        if not given:
-            messages = self.prompts.ask(task, chunk, question=question.text)
+        asked = self.prompts.ask(task, chunk, question=question.text)
+        messages = talk.messages if given else asked
         while True:
             try:
                 if not talk.whole:
@@ -279,7 +264,8 @@ class RowWriter:
                     reply = said.text
                     gates.check_whole(reply, said.finish_reason)
                     if given:
-                        question = gates.judge_given(question, given.oracles, reply, recipe)
+                        answered = question, given.oracles, reply, recipe
+                        question = gates.judge_given(*answered, by_teacher=True)
                     else:
                         question = gates.judge_answer(question, chunk, reply, recipe)
                     self._note_readable("answers", reply, None)
@@ -291,10 +277,8 @@ class RowWriter:
                     self._note_readable("answers", reply, refusal)
                 if not candidate.refuse(refusal, question.text, reply):
                     return None
-            if given and (talk.whole or gate in _QUESTIONS_FAULT):
-                return None
             if talk.whole or gate in _QUESTIONS_FAULT:
-                return await self._write_again([candidate], talk)
+                return None if given else await self._write_again([candidate], talk)
             repair = self.prompts.fill("repair_answer", reason=reason)
             messages = teacher.go_on(messages, reply, repair)
 
@@ -337,8 +321,6 @@ class RowWriter:
             question = anew
         return question
 
-    # --- repairs ---------------------------------------------------------------------------------
-
     async def _write_again(self, refused: Sequence[Candidate], talk: _Talk) -> None:
         """Ask for other questions in place of those refused, or once more for the rows."""
         reasons = [candidate.refused for candidate in refused if candidate.refused]
@@ -367,11 +349,8 @@ class RowWriter:
     async def _write_unreadable_again(
         self, candidates: Sequence[Candidate], talk: _Talk, refusal: Rejection
     ) -> None:
-        """A reply held no row at all: ask again for all of its candidates that may be repaired.
-
-        Of the others, those refused before stay rejected for that; else the chunk is recorded once,
-        with no question's id.
-        """
+        """A reply held no row at all: ask again for all of its candidates that may be repaired. Of
+        the others, those refused before stay so; else the chunk is recorded once, with no id."""
         again = []
         for candidate in candidates:
             if candidate.may_repair(refusal.gate):

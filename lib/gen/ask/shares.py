@@ -15,10 +15,8 @@ SHARED_CHARS = 1200  # chunks of so many characters together share a request
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many questions one chunk is asked for."""
-
     chunk: Chunk
-    place: int  # of the chunk among those asked about, from 1
+    place: int  # of the chunk among those asked about, from 1; before them, of people's questions
     count: int
     given: Given | None = None  # a question of people's own, in place of such questions
 
@@ -26,12 +24,9 @@ class Share:
 def request_groups(
     chunks: Iterable[Chunk], recipe: Recipe, own: Sequence[Given] = ()
 ) -> Iterator[tuple[Share, ...]]:
-    """The chunks that share a first request: one, or some small ones where whole rows are asked.
-
-    Each is yielded as soon as it is known: chunks may come one by one, document by document. The
-    questions of people's own come first, each alone.
-    """
-    yield from ((Share(given.oracles[0], 0, 1, given),) for given in own)
+    """The chunks that share a first request: one, or some small ones where whole rows are asked;
+    each as soon as it is known. The questions of people's own come first, each alone."""
+    yield from ((Share(g.oracles[0], n - len(own), 1, g),) for n, g in enumerate(own))
     small: list[Share] = []
     for share in shares(chunks, recipe):
         if not asks_whole_rows(share.chunk, recipe):
@@ -77,6 +72,5 @@ def drawn(chunks: Sequence[Chunk], recipe: Recipe) -> list[Chunk]:
     """max_chunks of the chunks, drawn by seed, in their order; all of them if it is 0."""
     if not 0 < recipe.max_chunks < len(chunks):
         return list(chunks)
-    rng = Random(f"{recipe.seed}:chunks")
-    indexes = rng.sample(range(len(chunks)), recipe.max_chunks)
-    return [chunks[index] for index in sorted(indexes)]
+    places = Random(f"{recipe.seed}:chunks").sample(range(len(chunks)), recipe.max_chunks)
+    return [chunks[place] for place in sorted(places)]

@@ -33,11 +33,7 @@ class Converted:
 
 
 def add_command(commands: Any) -> None:
-    parser = commands.add_parser(
-        "convert",
-        help="write a dataset in another format",
-        description="A dataset of 1_gen, or rows of another tool, in another format.",
-    )
+    parser = commands.add_parser("convert", help="write a dataset in another format")
     parser.add_argument(
         "dataset", nargs="?", default="", help="its folder or name, or a file or folder of another "
         "tool's rows; else the latest run's"
@@ -63,7 +59,11 @@ def run(options: argparse.Namespace) -> int:
     name, source, unread = read_source(options.dataset, to=options.to)
     converted = convert_rows(source, to=options.to, **shape)
     converted.left_out[:0] = unread
-    _print_counts(name, source, options.to, converted)
+    print(name)
+    for label, rows in (("rows", source.rows), (options.to, converted.rows)):
+        counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
+        print(f"{label:10} {counts}")
+    print_left_out(converted.left_out)
     if not any(converted.rows.values()):
         raise CheckFailed("Nothing is written: no row fits.")
     if target is None:
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
             return 0
     try:
         with building(target) as folder:
-            rows = {split: of_split for split, of_split in converted.rows.items() if of_split}
-            write_rows(folder, rows, file_types=[options.file_type])
+            written = {split: of_split for split, of_split in converted.rows.items() if of_split}
+            write_rows(folder, written, file_types=[options.file_type])
             if converted.left_out:
                 write_jsonl(folder / "left_out.jsonl", converted.left_out)
     except OSError as error:
@@ -98,10 +98,7 @@ def read_source(name: str, *, to: str) -> tuple[str, Source, list[LeftOut]]:
 
 
 def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
-    """The rows in another format, each in its split.
-
-    `shape` are options of "completion": prompt_column, completion_column and stop.
-    """
+    """The rows in another format, each in its split; `shape`: options of "completion" (_SHAPE)."""
     columns = _SHAPE | shape
     names = columns["prompt_column"], columns["completion_column"]
     if not all(names) or names[0] == names[1]:
@@ -131,11 +128,3 @@ def convert_rows(source: Source, *, to: str, **shape: str) -> Converted:
                 else:
                     converted.rows[split].append(fitted)
     return converted
-
-
-def _print_counts(name: str, source: Source, to: str, converted: Converted) -> None:
-    print(name)
-    for label, rows in (("rows", source.rows), (to, converted.rows)):
-        counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in rows.items())
-        print(f"{label:10} {counts}")
-    print_left_out(converted.left_out)

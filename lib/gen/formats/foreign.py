@@ -5,17 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from lib.dataset import BETWEEN_ORACLES, SPLITS, Row, oracle_places, write_dataset
-from lib.gen.formats.rows import (
-    context_texts,
-    final_answer,
-    is_ours,
-    kind_of,
-    oracle_texts,
-    published,
-)
+from lib.gen.formats import rows as formats
 from lib.prompts.student import parse_answer
 from lib.reading.tables import iter_records
 from lib.records import Chunk, Document, Page, Question, RaftExample, Rejected
@@ -29,7 +23,6 @@ BY_PROMPT = (
     "rows in the form of convert's chat, completion, alpaca, sharegpt or preference whose prompt "
     "is a <DOCUMENT>…</DOCUMENT> line for each document and then the question"
 )
-NO_ORACLE = "its oracle is unknown: it names no chunk, and no document holds a quote of its label"
 _SUFFIXES = (".jsonl", ".parquet", ".arrow")  # of a split in several, the first is read
 # `train.jsonl`, `validation-00000-of-00002.parquet`
 _SPLIT = re.compile(r"(train|val|dev|eval|test)(?:id|idation|uation)?(?![^\W_])")
@@ -54,41 +47,29 @@ def print_left_out(left_out: Sequence[LeftOut]) -> None:
 def split_of(name: str) -> str:
     """The split that a file or a folder is named after; "" = none."""
     match = _SPLIT.match(name)
-    if match is None:
-        return ""
-    return {"val": "valid", "dev": "valid", "test": "eval"}.get(match.group(1), match.group(1))
+    found = match[1] if match else ""
+    return {"val": "valid", "dev": "valid", "test": "eval"}.get(found, found)
 
 
 def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list[LeftOut]]:
-    """Usable rows by split, and the others with the reason.
-
-    The split of a row is the one that it names, else that of its file, else `unsaid`.
-    """
+    """Usable rows by split (that a row names, else that of its file, else `unsaid`), and the others
+    with the reason."""
     rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
     left_out = []
     for found, of_split in read_rows(path).items():
         for number, given in enumerate(of_split, start=1):
-            row = published(given, row_id=f"{found or 'row'}/{number}")
+            row = formats.published(given, row_id=f"{found or 'row'}/{number}")
             split = split_of(str(given.get("split") or "")) or found or unsaid
-            if isinstance(row, str):
-                left_out.append(LeftOut(split, str(given.get("id", number)), row))
-                continue
-            if missing := [column for column in PUBLISHED if column not in row]:
-                raise SetupError(
-                    f"{path}: row {number} of {found or 'the file'} lacks {', '.join(missing)}; it "
-                    f"has {', '.join(given) or 'nothing'}. A RAFT row has {', '.join(PUBLISHED)}: "
-                    f"rename or add them, or give {BY_PROMPT}."
-                )
-            if isinstance(row["id"], int):
-                row["id"] = str(row["id"])
-            if reason := _unusable(row):
-                left_out.append(LeftOut(split, str(row["id"]), reason))
+            if isinstance(row, str) or (unusable := _unusable(row)):
+                reason = row if isinstance(row, str) else unusable
+                left_out.append(LeftOut(split, str(given.get("id", number)), reason))
             elif "chosen" not in given or row not in rows[split][-1:]:  # a row has several pairs
-                rows[split].append(row)
+                rows[split].append(row | {"id": str(row["id"])})
     _find_oracles([row for of_split in rows.values() for row in of_split])
+    no_oracle = "its oracle is unknown: it names no chunk, and no document holds its label's quotes"
     for split, of_split in rows.items():
         unknown = [row for row in of_split if row["oracle_context"] is None]
-        left_out += [LeftOut(split, str(row["id"]), NO_ORACLE) for row in unknown]
+        left_out += [LeftOut(split, row["id"], no_oracle) for row in unknown]
         rows[split] = [row for row in of_split if row["oracle_context"] is not None]
     return rows, left_out
 
@@ -99,47 +80,48 @@ def _find_oracles(rows: Sequence[Row]) -> None:
     unknown = [row for row in rows if row["oracle_context"] is None]
     if not unknown:
         return
-    texts = list(dict.fromkeys(text for row in rows for text in context_texts(row)))
+    texts = list(dict.fromkeys(text for row in rows for text in formats.context_texts(row)))
     lines = "\n".join(map(one_line, texts))
     by_id = {
         place["chunk_id"]: text
-        for row in filter(is_ours, rows)
-        for place, text in zip(row["context_chunks"], context_texts(row), strict=True)
+        for row in filter(formats.is_ours, rows)
+        for place, text in zip(row["context_chunks"], formats.context_texts(row), strict=True)
     }
     for row in unknown:
         quotes = parse_answer(row["cot_answer"]).quotes
-        likely = context_texts(row)
+        likely = formats.context_texts(row)
         if quotes and (at := lines.find(quotes[0])) >= 0:
             likely = [*likely, texts[lines.count("\n", 0, at)]]
         held = (text for text in likely if quotes and all(find_quote(q, text) for q in quotes))
-        ids = [place["chunk_id"] for place in oracle_places(row)] if is_ours(row) else []
+        ids = [place["chunk_id"] for place in oracle_places(row)] if formats.is_ours(row) else []
         named = BETWEEN_ORACLES.join(by_id[i] for i in ids) if {*ids} <= by_id.keys() else ""
         row["oracle_context"] = named or next(held, None)
 
 
 def _unusable(row: Row) -> str:
     """Why a row cannot be converted; "" = it can."""
+    if missing := [column for column in PUBLISHED if column not in row]:
+        return f"it lacks {', '.join(missing)}"
     for column in _TEXTS:
-        if column == "oracle_context" and row[column] is None:
-            continue  # it may be found
-        if not isinstance(row[column], str) or not row[column].strip():
+        found = isinstance(row[column], str) and bool(row[column].strip())
+        found |= column == "id" and isinstance(row["id"], int)
+        found |= column == "oracle_context" and row[column] is None  # it may be found
+        if not found:
             return f"{column} is not a text, or is empty"
     context = row["context"]
     sentences = context.get("sentences") if isinstance(context, dict) else None
     texts = sentences[0] if isinstance(sentences, list) and len(sentences) == 1 else None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         return "context has no sentences of the form [[text, …]]"
-    if is_ours(row) and len(row["context_chunks"]) != len(texts):
+    if formats.is_ours(row) and len(row["context_chunks"]) != len(texts):
         return "context_chunks and the sentences of context differ in number"
     return ""
 
 
 def read_rows(path: Path) -> dict[str, list[Row]]:
-    """All rows by split, "" where neither the file nor its folder is named after one.
-
-    `train.jsonl`; `train-00000-of-00002.parquet`; `train/data-00000-of-00001.arrow`, as
-    `save_to_disk` of `datasets` writes it.
-    """
+    """All rows by split, "" where neither the file nor its folder is named after one:
+    `train.jsonl`, `train-00000-of-00002.parquet`, `train/data-00000-of-00001.arrow` (of
+    `save_to_disk`)."""
     if path.is_file():
         return {split_of(path.name): _read_file(path)}
     files = sorted(file for pattern in ("*", "*/*") for file in path.glob(pattern))
@@ -189,10 +171,8 @@ def _read_file(path: Path) -> list[Row]:
 
 
 def import_rows(path: Path) -> Path:
-    """Write the rows of a file or folder of another tool as a dataset; returns its folder.
-
-    A document's text is its chunk. An instruction is written anew, as our students are asked.
-    """
+    """Write rows of another tool as a dataset, each document a chunk, instructions as our students
+    are asked; returns its folder."""
     rows, left_out = read_foreign(path, unsaid="train")
     if not any(rows.values()):
         reason = left_out[0].reason if left_out else "it is empty"
@@ -211,13 +191,13 @@ def import_rows(path: Path) -> Path:
         for c in chunks.values()
     }
     kinds = Counter(example.kind for example in examples if example.split != "eval")
+    held_out = {chunk.id: example.split for example in examples for chunk in example.oracles}
     return write_dataset(
         examples,
         run_name=path.stem if path.is_file() else path.name,
         documents=list(documents.values()),
         chunks=list(chunks.values()),
-        splits=dict.fromkeys(chunks, "train")
-        | {c.id: e.split for e in examples for c in e.oracles},
+        splits=dict.fromkeys(chunks, "train") | held_out,
         questions=[example.question for example in examples],
         rejected=[Rejected(item.row_id, "", "unusable", item.reason) for item in left_out],
         teacher="unknown",
@@ -232,32 +212,22 @@ def import_rows(path: Path) -> Path:
 
 
 def _example(row: Row, split: str, refusal: str) -> RaftExample:
-    texts, titles = context_texts(row), (row["context"].get("title") or [[]])[0]
-    places, oracles = [None] * len(texts), [_chunk(row["oracle_context"], "", None)]
-    if is_ours(row):
-        places = row["context_chunks"]
-        oracles = [
-            _chunk(t, "", p) for t, p in zip(oracle_texts(row), oracle_places(row), strict=True)
-        ]
-    oracle, more = oracles[0], tuple(oracles[1:])
+    texts, titles = formats.context_texts(row), (row["context"].get("title") or [[]])[0]
+    places = row["context_chunks"] if formats.is_ours(row) else [None] * len(texts)
+    of_oracles = oracle_places(row) if formats.is_ours(row) else [None]
+    oracle, *more = map(_chunk, formats.oracle_texts(row), repeat(""), of_oracles)
     titles = [*titles, *[""] * len(texts)]  # other tools may leave some out
     context = tuple(map(_chunk, texts, titles, places))
     ids = [chunk.id for chunk in context]
-    label = row["cot_answer"]
+    label, answer = row["cot_answer"], formats.final_answer(row)
+    more_ids = tuple(chunk.id for chunk in more)
+    question = Question(row["id"], oracle.id, row["question"], label, answer, more_ids)
     return RaftExample(
-        id=row["id"],
-        kind=kind_of(row),
-        split=split,
-        question=Question(
-            *(row["id"], oracle.id, row["question"], label, final_answer(row)),
-            tuple(chunk.id for chunk in more),
-        ),
-        oracle=oracle,
-        context=context,
+        *(row["id"], formats.kind_of(row), split, question, oracle, context),
         oracle_position=ids.index(oracle.id) if oracle.id in ids else None,
         label=label,
         refusal=refusal,
-        more_oracles=more,
+        more_oracles=tuple(more),
     )
 
 

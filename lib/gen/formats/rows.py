@@ -1,20 +1,11 @@
-"""The formats of `convert`: each as a function of one `hf` row.
-
-The row is ours, or has the published RAFT layout of another tool, without our fields. A function
-yields the rows of its format, and a reason for whatever it leaves out.
-"""
+"""The formats of `convert`: each a function of one `hf` row, ours or of another tool, that yields
+the rows of its format, and a reason for whatever it leaves out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from lib.dataset import BETWEEN_ORACLES, Row, Rows, chat_row, oracle_places, prompt_messages
 from lib.duplicates import conflicts
-from lib.prompts.student import (
-    REFUSAL,
-    parse_answer,
-    parse_prompt,
-    plain_prompt,
-    student_question,
-)
+from lib.prompts.student import REFUSAL, parse_answer, parse_prompt, plain_prompt, student_question
 from lib.records import Chunk, Rejected
 from lib.text import holds
 
@@ -23,17 +14,7 @@ Fitted = Iterator[Row | str]  # a row, or why there is none
 OURS = ("kind", "answer", "oracle_position", "oracle", "context_chunks")
 _KNOWN = ("id", "type", *OURS, "more_oracles")
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
-# Why a row is left out.
-NOT_EVAL = "not of the eval split"
-NO_ANSWER = "no final answer to compare with"
-MEMORISE = "the oracle is absent and the label answers: neither an answer nor a refusal is worse"
-NOTHING_WORSE = "the label refuses, and no answer to the question is known to compare it with"
-SAME = "both sides of a pair are the same"
-NO_DISTRACTOR = "no distractor"
-NO_PROMPT = (
-    "it has no prompt of <DOCUMENT>…</DOCUMENT> lines and one question, with one reply: its "
-    "documents, question and oracle cannot be known"
-)
+_NO_ANSWER = "no final answer to compare with"
 
 
 # --- the contents of an hf row -------------------------------------------------------------------
@@ -72,9 +53,7 @@ def kind_of(row: Row) -> str:
 
 def final_answer(row: Row) -> str:
     """The question's short answer; "" = the row does not say it."""
-    if is_ours(row):
-        return row["answer"]
-    return parse_answer(row["cot_answer"]).final_answer or ""
+    return row["answer"] if is_ours(row) else parse_answer(row["cot_answer"]).final_answer or ""
 
 
 def provenance(row: Row) -> Row:
@@ -88,13 +67,16 @@ def provenance(row: Row) -> Row:
 def published(row: Row, *, row_id: str) -> Row | str:
     """A chat, completion, alpaca, sharegpt or preference row in the published layout, or why it
     cannot be; any other row as it is. Its oracle_context is None: the prompt does not name it."""
-    turns = _turns(row)
-    if turns is None or "cot_answer" in row:
+    turns = None if "cot_answer" in row else _turns(row)
+    if turns is None:
         return row
     *prompt, label = turns or [""]
     parsed = parse_prompt(plain_prompt([{"content": text} for text in prompt]))
     if not 1 <= len(prompt) <= 2 or parsed is None:
-        return NO_PROMPT
+        return (
+            "it has no prompt of <DOCUMENT>…</DOCUMENT> lines and one question, with one reply: "
+            "its documents, question and oracle cannot be known"
+        )
     question, documents, refusal = parsed
     found = {
         "id": row_id,
@@ -140,14 +122,10 @@ def completion(row: Row, *, prompt_column: str, completion_column: str, stop: st
 def evaluation(row: Row, *, split: str) -> Fitted:
     """Question and gold answer of an eval row; rows that were trained on test nothing."""
     if split != "eval" or not final_answer(row):
-        yield NOT_EVAL if split != "eval" else NO_ANSWER
+        yield "not of the eval split" if split != "eval" else _NO_ANSWER
         return
-    found: Row = {
-        "id": row["id"],
-        "question": row["question"],
-        "gold_final_answer": final_answer(row),
-        "cot_answer": row["cot_answer"],
-    }
+    found = {"id": row["id"], "question": row["question"], "gold_final_answer": final_answer(row)}
+    found["cot_answer"] = row["cot_answer"]
     if is_ours(row):
         found["oracle_chunk_ids"] = [place["chunk_id"] for place in oracle_places(row)]
         found["context_chunk_ids"] = [place["chunk_id"] for place in row["context_chunks"]]
@@ -170,20 +148,14 @@ def sharegpt(row: Row) -> Fitted:
 
 
 def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
-    """Pairs in TRL's conversational form: prompt, chosen, rejected. The label is chosen.
-
-    `rejected_from` says where the other side comes from:
-
-        refusal_with_oracle    the refusal, though the oracle is in the context
-        answer_without_oracle  the teacher's answer, though the oracle is absent
-        rejected_by_<gate>     a reply to the same question that a quality gate refused
-    """
+    """Pairs in TRL's conversational form: prompt, chosen (the label), rejected, and where that is
+    from: refusal_with_oracle, answer_without_oracle, or rejected_by_<gate>."""
     kind, label = kind_of(row), row["cot_answer"]
     worse: dict[str, str] = {}
     if kind == "memorise":
-        yield MEMORISE
+        yield "the oracle is absent and the label answers: neither answer nor refusal is worse"
     elif kind == "refuse" and not answer:
-        yield NOTHING_WORSE
+        yield "the label refuses, and no answer is known to compare it with"
     elif kind == "refuse":
         worse[answer] = "answer_without_oracle"
     else:
@@ -193,7 +165,7 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
                 worse.setdefault(text, f"rejected_by_{item.gate}")
     for text, rejected_from in worse.items():
         if text.strip() == label.strip():
-            yield SAME
+            yield "both sides of a pair are the same"
             continue
         yield {
             "prompt": prompt_messages(row),
@@ -205,14 +177,12 @@ def preference(row: Row, *, answer: str, refused: Sequence[Rejected]) -> Fitted:
 
 
 def triplets(row: Row, *, same: Mapping[str, set[str]]) -> Fitted:
-    """One for each distractor: query, positive (the oracle) and negative.
-
-    No other column: sentence-transformers would train on it. `same` are near duplicates, by text.
-    """
+    """One for each distractor: query, positive (the oracle), negative, and no other column, which
+    sentence-transformers would train on. `same` are near duplicates, by text."""
     answer, oracles = final_answer(row), oracle_texts(row)
     distractors = [text for text in dict.fromkeys(context_texts(row)) if text not in oracles]
     if not answer or not distractors:
-        yield NO_DISTRACTOR if answer else NO_ANSWER
+        yield "no distractor" if answer else _NO_ANSWER
         return
     for text in distractors:
         if any(text in same[oracle] for oracle in oracles):

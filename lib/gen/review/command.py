@@ -33,12 +33,9 @@ def add_command(commands: Any) -> None:
         "--order", choices=ORDERS, default=ORDERS[0], help="of the rows on the page (%(default)s)"
     )
     parser.add_argument(
-        "--sample",
-        type=int,
-        default=0,
-        metavar="N",
+        "--sample", type=int, default=0, metavar="N",
         help="show N rows drawn at random, and estimate the share of wrong rows from them",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="of sample and random order (%(default)s)"
     )

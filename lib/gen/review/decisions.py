@@ -9,13 +9,8 @@ from pathlib import Path
 from lib.settings import SetupError, portable
 
 VERDICTS = ("reject", "pick", "accept")  # the first that a reviewer gives is applied
-REASONS = (  # for a rejection
-    "wrong answer",
-    "not in its document",
-    "unclear question",
-    "bad reasoning",
-    "not useful",
-)
+# For a rejection:
+REASONS = ("wrong answer", "not in its document", "unclear question", "bad reasoning", "not useful")
 
 
 @dataclass(frozen=True)
@@ -25,6 +20,10 @@ class Decision:
     time: str  # UTC
     reviewer: str = "unnamed"
     reason: str = ""  # of a rejection: one of REASONS
+
+    def __str__(self) -> str:
+        """`ann: reject (wrong answer)`"""
+        return f"{self.reviewer}: {self.verdict}" + f" ({self.reason})" * bool(self.reason)
 
 
 def review_path(dataset_dir: str | Path) -> Path:
@@ -74,21 +73,13 @@ def append_decision(dataset_dir: str | Path, decision: Decision) -> None:
         ) from error
 
 
-def described(decision: Decision) -> str:
-    """`ann: reject (wrong answer)`"""
-    reason = f" ({decision.reason})" if decision.reason else ""
-    return f"{decision.reviewer}: {decision.verdict}{reason}"
-
-
 def in_force(decisions: Iterable[Decision]) -> list[Decision]:
     """The verdicts that were not undone, in their order; a reviewer's last one on a row counts."""
-    kept: dict[int, Decision] = {}
-    given: dict[tuple[str, str], list[int]] = {}  # places of a reviewer's verdicts on a row
-    for place, decision in enumerate(decisions):
-        places = given.setdefault((decision.row_id, decision.reviewer), [])
-        if decision.verdict in VERDICTS:
-            kept[place] = decision
-            places.append(place)
-        elif decision.verdict == "undo" and places:
-            del kept[places.pop()]
-    return list(kept.values())
+    kept: list[Decision] = []
+    for decision in decisions:
+        who = decision.row_id, decision.reviewer
+        if decision.verdict != "undo":
+            kept.append(decision)
+        elif places := [at for at, d in enumerate(kept) if (d.row_id, d.reviewer) == who]:
+            del kept[places[-1]]
+    return kept

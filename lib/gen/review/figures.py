@@ -5,10 +5,9 @@ from collections import Counter
 from itertools import combinations
 
 from lib.agreement import cohens_kappa
-from lib.gen.review.decisions import described
 from lib.gen.review.review import STATE_OF, Review
 
-ALPHA = 0.05
+TAIL = 0.025  # on either side of a 95% interval
 
 
 def report(review: Review) -> list[str]:
@@ -26,7 +25,7 @@ def report(review: Review) -> list[str]:
         lines.append(said)
         for row_id in differ:
             given = sorted(review.given[row_id].items())
-            lines.append(f"  {row_id}  {'; '.join(described(d) for _, d in given)}")
+            lines.append(f"  {row_id}  {'; '.join(str(d) for _, d in given)}")
     return [*lines, f"When applied: {review.summary() or 'no row changes'}."]
 
 
@@ -42,32 +41,23 @@ def estimate(review: Review, reviewer: str = "") -> str:
 
 
 def count_interval(wrong: int, drawn: int, population: int) -> tuple[int, int]:
-    """The exact 95% interval of how many rows of the population are wrong.
-
-    Rows are drawn without replacement, so a count of the sample is hypergeometric; in a large
-    population this is Clopper and Pearson's interval. 2 of 60, drawn from 1,849 → 8–210.
-    """
+    """The exact 95% interval of how many rows of the population are wrong (hypergeometric; in a
+    large population Clopper and Pearson's). 2 of 60, drawn from 1,849 → 8–210."""
     from scipy.stats import hypergeom
 
     possible = range(wrong, population - drawn + wrong + 1)
-
-    def at_least(count: int) -> float:  # the chance of so many wrong ones in the sample, or more
-        return float(hypergeom.sf(wrong - 1, population, count, drawn))
-
-    def at_most(count: int) -> float:
-        return float(hypergeom.cdf(wrong, population, count, drawn))
-
-    low = bisect_left(possible, True, key=lambda count: at_least(count) > ALPHA / 2)
-    high = bisect_left(possible, True, key=lambda count: at_most(count) <= ALPHA / 2)
+    low = bisect_left(
+        possible, True, key=lambda count: hypergeom.sf(wrong - 1, population, count, drawn) > TAIL
+    )
+    high = bisect_left(
+        possible, True, key=lambda count: hypergeom.cdf(wrong, population, count, drawn) <= TAIL
+    )
     return possible[low], possible[high - 1]
 
 
 def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> str:
-    """What a random sample says about all rows, in a sentence.
-
-    Rows that are left for later are seldom like the others. So while some are undecided, the
-    interval begins as if all of them were right, and ends as if all were wrong.
-    """
+    """What a random sample says about all rows. The interval begins as if all undecided ones were
+    right, and ends as if all were wrong: those left for later are seldom like the others."""
     low, _ = count_interval(rejected, drawn, population)
     _, high = count_interval(rejected + undecided, drawn, population)
     interval = f"95% interval {100 * low / population:.1f}–{100 * high / population:.1f}%"
@@ -81,10 +71,8 @@ def share_wrong(rejected: int, undecided: int, drawn: int, population: int) -> s
 
 
 def agreements(review: Review) -> list[tuple[str, list[str]]]:
-    """For each pair of reviewers a sentence, and the ids of the shown rows on which they differ.
-
-    Two agree on a row that both reject, or that neither does.
-    """
+    """For each pair of reviewers a sentence, and the ids of the shown rows that one of them rejects
+    and the other does not."""
     decided = {row_id: review.given.get(row_id, {}) for row_id in review.rows}
     reviewers = sorted({reviewer for given in decided.values() for reviewer in given})
     found = []
@@ -92,14 +80,12 @@ def agreements(review: Review) -> list[tuple[str, list[str]]]:
         both = [row_id for row_id, given in decided.items() if one in given and other in given]
         if not both:
             continue
-        rejects = [
-            [decided[row_id][r].verdict == "reject" for row_id in both] for r in (one, other)
-        ]
-        differ = [row_id for row_id, a, b in zip(both, *rejects, strict=True) if a != b]
+        a, b = ([decided[i][who].verdict == "reject" for i in both] for who in (one, other))
+        differ = [row_id for row_id, *said in zip(both, a, b, strict=True) if said[0] != said[1]]
         alike = len(both) - len(differ)
         said = (
             f"{one} and {other} agree on {alike:,} of {len(both):,} rows "
-            f"({100 * alike / len(both):.0f}%), Cohen's kappa {cohens_kappa(*rejects)}."
+            f"({100 * alike / len(both):.0f}%), Cohen's kappa {cohens_kappa(a, b)}."
         )
         if differ:
             said += f" They differ on {len(differ):,}: what one of them rejects is left out."

@@ -1,8 +1,5 @@
-"""The page of a review: one row at a time, its documents, and the decisions that it takes.
-
-The page (assets/page.js) sends what was pressed and what it shows; `respond` answers with the row
-to show next. The page sends one request after the other, in the order of the keys.
-"""
+"""The page of a review, one row at a time. It (assets/page.js) sends what was pressed and what it
+shows, one request after the other; `respond` answers with the row to show next."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lib.gen import show
-from lib.gen.review.decisions import REASONS, described
+from lib.gen.review.decisions import REASONS
 from lib.gen.review.figures import agreements, estimate
 from lib.gen.review.review import DIFFER, ORDERS, STATES, Review
 from lib.settings import SetupError, portable
@@ -26,10 +23,9 @@ _REASON_OF_KEY = {str(number): reason for number, reason in enumerate(REASONS, 1
 def build_page(review: Review, order: str = "dataset") -> Any:
     import gradio as gr
 
-    title = f"Review of {review.dataset.name}"
     answer = partial(respond, review)
     answer.__name__ = "respond"  # type: ignore[attr-defined]  # what the page calls it
-    with gr.Blocks(title=title, analytics_enabled=False) as page:
+    with gr.Blocks(title=f"Review of {review.dataset.name}", analytics_enabled=False) as page:
         gr.HTML(
             html_template=page_html(order),
             js_on_load=(ASSETS / "page.js").read_text(encoding="utf-8"),
@@ -89,10 +85,8 @@ def respond(review: Review, asked: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str]:
-    """Do what was pressed on the row on the page; returns the row to show, and a message.
-
-    "" = no row is found.
-    """
+    """Do what was pressed on the row on the page; returns the row to show ("" = none is found), and
+    a message."""
     action, said = asked["action"], ""
     if action == "start":
         return row_id or _first(review, asked), ""
@@ -106,8 +100,13 @@ def act(review: Review, row_id: str, asked: Mapping[str, Any]) -> tuple[str, str
         review.decide(row_id, action, reason=asked["reason"], version=asked["version"])
         said = f"{row_id} is {review.states[row_id]}. All decisions: {review.summary() or '–'}."
     found = _found(review, asked)
-    if action == "go":
-        return _named(review, asked["go"], found), ""
+    if action == "go":  # to a row, by its id or by its number among those found
+        name = asked["go"]
+        if name in review.all_rows:
+            return name, ""
+        if name.isdecimal() and 0 < int(name) <= len(found):
+            return found[int(name) - 1], ""
+        raise SetupError(f"No row '{name}': give a number from 1 to {len(found)}, or a row's id.")
     if action == "look" or (action == "show" and row_id in found):
         return row_id, said
     return review.step(row_id, found, -1 if action == "previous" else 1, asked["order"]), said
@@ -120,24 +119,12 @@ def _first(review: Review, asked: Mapping[str, Any]) -> str:
 
 
 def _found(review: Review, asked: Mapping[str, Any]) -> list[str]:
-    """The rows that pass the page's filters."""
     return review.find(**{name: asked[name] for name in ("kind", "state", "search", "order")})
 
 
-def _named(review: Review, name: str, found: list[str]) -> str:
-    """A row's id, from its number among the rows found or from itself."""
-    if name in review.all_rows:
-        return name
-    if name.isdecimal() and 0 < int(name) <= len(found):
-        return found[int(name) - 1]
-    raise SetupError(f"No row '{name}': give a number from 1 to {len(found)}, or a row's id.")
-
-
 def card_html(review: Review, row_id: str) -> Markup:
-    """The row as the notebook shows it; then its answer and its oracle, if it hides them.
-
-    Everything that comes from a dataset or a reviewer is escaped here and in lib/gen/show.py.
-    """
+    """The row as the notebook shows it; then its answer and its oracle, if it hides them. All that
+    comes from a dataset or a reviewer is escaped here and in lib/gen/show.py."""
     if not row_id:
         return Markup('<div class="raft">No row is found: change the filters or the search.</div>')
     row = review.all_rows[row_id]
@@ -145,7 +132,7 @@ def card_html(review: Review, row_id: str) -> Markup:
     why = f": {own.reason}" if own and own.reason else ""
     parts = [Markup('<p class="state {0}">{0}{1}</p>').format(state, why)]
     if others := review.others(row_id):
-        said = "; ".join(map(described, others))
+        said = "; ".join(map(str, others))
         parts.append(Markup('<p class="aside">Others: {}</p>').format(said))
     if doubts := review.suspicions(row):
         said = "; ".join(text for _, text in doubts)

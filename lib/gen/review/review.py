@@ -33,10 +33,8 @@ _LEFT_OUT = "one of its documents holds what a picked evaluation row asks about"
 
 
 class Review:
-    """The rows of a dataset and the decisions on them, shared by all open pages of a reviewer.
-
-    Others may decide meanwhile, in processes of their own: `refresh` reads what they wrote.
-    """
+    """The rows of a dataset and the decisions on them, shared by all open pages of a reviewer; what
+    others decide meanwhile, in processes of their own, `refresh` reads."""
 
     def __init__(
         self, dataset_dir: Path, reviewer: str = "unnamed", *, sample: int = 0, seed: int = 1
@@ -57,8 +55,6 @@ class Review:
         self.lock = threading.RLock()
         self.read_to = -1  # bytes of the review file
         self.refresh()
-
-    # --- decisions -------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Read the decisions if some were written since: which count, and the rows' states."""
@@ -87,20 +83,16 @@ class Review:
         verdicts = {i: {d.verdict for d in given.values()} for i, given in self.given.items()}
         applied = {i: min(said, key=VERDICTS.index) for i, said in verdicts.items()}
         self.states = self._states(own)  # row id → one of STATES, as the reviewer decided
-        self.outcome = self.states if own == applied else self._states(applied)  # as all did
+        self.outcome = self._states(applied)  # as all did
         # How often the reviewer decided on a row: a page that shows an older state can be told.
         self.versions = Counter(d.row_id for d in of_reviewer)
 
     def _states(self, verdicts: Mapping[str, str]) -> dict[str, str]:
         states = dict.fromkeys(self.all_rows, "undecided")
         states |= {row_id: STATE_OF[verdict] for row_id, verdict in verdicts.items()}
-        picked = [
-            chunk.id
-            for i, verdict in verdicts.items()
-            if verdict == "pick"
-            for chunk in self.all_rows[i].oracles
-        ]
-        asked = {chunk_id for oracle in picked for chunk_id in (oracle, *self._same[oracle])}
+        picked = [self.all_rows[i] for i, verdict in verdicts.items() if verdict == "pick"]
+        oracles = {chunk.id for row in picked for chunk in row.oracles}
+        asked = oracles.union(*(self._same[oracle] for oracle in oracles))
         for row_id, row in self.all_rows.items() if asked else ():
             shown = {chunk.id for chunk in (*row.oracles, *row.context)}
             stays = row.split == "eval" or states[row_id] in ("picked", "rejected")
@@ -130,10 +122,8 @@ class Review:
         )
 
     def decide(self, row_id: str, verdict: str, *, reason: str = "", version: int = -1) -> None:
-        """Accept a row, reject it, or pick it for the evaluation.
-
-        `version`: how many decisions on it the page had seen; -1 = does not matter.
-        """
+        """Accept, reject or pick a row. `version`: how many decisions on it the page had seen; -1 =
+        does not matter."""
         row = self.all_rows[row_id]
         if verdict == "pick" and row.split == "eval":
             raise SetupError("This row is in the evaluation already.")
@@ -164,10 +154,7 @@ class Review:
             append_decision(self.dataset.folder, decision)
             self.refresh()
 
-    # --- looking ---------------------------------------------------------------------------------
-
     def ordered(self, order: str) -> list[str]:
-        """The ids of the shown rows in one of ORDERS."""
         if order == "random":
             return self._drawn
         return self._suspicious if order == "suspicious" else list(self.rows)
@@ -184,10 +171,7 @@ class Review:
     def find(
         self, *, kind: str = "all", state: str = "all", search: str = "", order: str = "dataset"
     ) -> list[str]:
-        """The ids of the shown rows of this kind and state that hold this text, in this order.
-
-        `state`: one of STATES, or DIFFER.
-        """
+        """The ids of the shown rows of this kind, state (of STATES, or DIFFER) and text."""
         wanted = one_line(search).casefold()
         return [
             row_id
@@ -200,8 +184,7 @@ class Review:
     def _text(self, row_id: str) -> str:
         """What a search looks at: id, question, label and oracle."""
         row = self.rows[row_id]
-        oracles = (chunk.text for chunk in row.oracles)
-        texts = (row_id, row.question.text, row.label, *oracles)
+        texts = row_id, row.question.text, row.label, *(chunk.text for chunk in row.oracles)
         return one_line("\n".join(texts)).casefold()
 
     def step(self, row_id: str, found: list[str], by: int, order: str = "dataset") -> str:
@@ -220,22 +203,21 @@ class Review:
         changing = ("rejected", "picked", "left out")
         return ", ".join(f"{counts[state]} {state}" for state in changing if counts[state])
 
-    # --- applying --------------------------------------------------------------------------------
-
     def write(self) -> Path:
-        """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out.
-
-        Of a row's verdicts, the first of VERDICTS that a reviewer gave is applied. Its run goes on
-        with the new folder if it had this dataset, or an earlier outcome of its review.
-        """
+        """Write the reviewed dataset: picked rows are in eval, and rejected rows are left out. Its
+        run goes on with it if it had this dataset, or an earlier outcome of its review."""
         if not self.summary():
             raise SetupError("No decision changes a row, so there is nothing to write.")
         kept, left_out = [], []
         for row_id, row in self.all_rows.items():
             state = self.outcome[row_id]
             if state in ("rejected", "left out"):
-                reason = self._why_rejected(row_id) if state == "rejected" else _LEFT_OUT
-                said = reason, row.question.text, row.label
+                # Without the reviewers' names: a dataset may be published.
+                given = [decision for _, decision in sorted(self.given.get(row_id, {}).items())]
+                reasons = dict.fromkeys(d.reason for d in given if d.verdict == "reject")
+                why = "; ".join(filter(None, reasons))
+                reason = "rejected by a reviewer" + f": {why}" * bool(why)
+                said = reason if state == "rejected" else _LEFT_OUT, row.question.text, row.label
                 left_out.append(Rejected(row_id, row.oracle.id, "review", *said))
             else:
                 kept.append(replace(row, split="eval") if state == "picked" else row)
@@ -253,9 +235,3 @@ class Review:
             if self.dataset.name in (current.name, origin):
                 save_state(run_name, DATASET_DIR=portable(folder))
         return folder
-
-    def _why_rejected(self, row_id: str) -> str:
-        """The reviewers' reasons; a dataset may be published, so not their names."""
-        given = sorted(self.given[row_id].items())
-        reasons = dict.fromkeys(d.reason for _, d in given if d.verdict == "reject" and d.reason)
-        return ": ".join(["rejected by a reviewer", *filter(None, ["; ".join(reasons)])])

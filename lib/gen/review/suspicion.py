@@ -21,11 +21,8 @@ Suspicions = list[tuple[float, str]]  # each with its weight, 0–1
 def suspicions_of(dataset: Dataset) -> Callable[[RaftExample], Suspicions]:
     """A function that lists what speaks against a row; [] = nothing does."""
     ratings = read_ratings(dataset)
-    refused = Counter(
-        item.chunk_id
-        for item in dataset.rejected
-        if item.question_id and item.gate not in _NO_FAULT
-    )
+    faults = [r for r in dataset.rejected if r.question_id and r.gate not in _NO_FAULT]
+    refused = Counter(item.chunk_id for item in faults)
     kept = Counter(question.chunk_id for question in dataset.questions)
     max_words = dataset.manifest["parameters"].get("max_answer_words") or MAX_ANSWER_WORDS
 
@@ -57,10 +54,8 @@ def suspicions_of(dataset: Dataset) -> Callable[[RaftExample], Suspicions]:
 
 
 def read_ratings(dataset: Dataset) -> dict[str, tuple[int, str]]:
-    """Row id → the judge's rating (1–5) and its reason; {} = no judge rated, or 1_gen's files went.
-
-    They are beside the teacher's questions (artefacts/questions), and count for the same text only.
-    """
+    """Row id → the judge's rating (1–5) of the same text, and its reason; {} = no judge rated, or
+    1_gen's files (artefacts/questions) went."""
     found = {}
     folders = home() / "artefacts" / "questions"
     for path in sorted(folders.glob(f"{escape(dataset.run_name)}-*/ratings.jsonl")):

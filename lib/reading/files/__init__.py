@@ -7,8 +7,8 @@ The name of the module is the type (the value of `doctype`). A module has
 
 and one of two functions, which raise a ValueError with a reason that can be shown to users:
 
-    read(path) -> Text                        for a file that is one document
-    documents(path, name) -> Iterator[Document | Skipped]     for a file of records
+    read(path) -> Text              for a file that is one document
+    read_record(record) -> Text     for a JSON file of records, each of which is one
 """
 
 from functools import cache

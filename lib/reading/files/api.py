@@ -3,18 +3,12 @@
 A record is one document and one chunk, which is never split.
 """
 
-import hashlib
 import json
 import re
-import unicodedata
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from lib.prompts.student import neutralise
-from lib.reading.assemble import Skipped, clean
-from lib.reading.files.json import RECORD_FIELDS, documents_of_records
-from lib.records import Document, Page
+from lib.reading.assemble import Text, as_read
+from lib.reading.files.json import RECORD_FIELDS
 from lib.text import one_line, whole
 
 ENDINGS = ()
@@ -29,11 +23,7 @@ _LINES = (rf"{name}: .*\n" if name in RECORD_FIELDS else rf"(?:{name}: .*\n)?" f
 _RECORD = re.compile(rf"\A{''.join(_LINES)}")
 
 
-def documents(path: Path, name: str) -> Iterator[Document | Skipped]:
-    return documents_of_records(path, name, api_document)
-
-
-def api_document(record: Any, id: str) -> Document:
+def read_record(record: Any) -> Text:
     """The record's fields, one in each line, those of Gorilla's API store first."""
     if not isinstance(record, dict):
         raise ValueError(
@@ -47,18 +37,17 @@ def api_document(record: Any, id: str) -> Document:
     more = {str(name): _shown(value) for name, value in record.items() if name not in known}
     shown = known | {name: value for name, value in more.items() if value}
     text = "\n".join(f"{name}: {value}" for name, value in shown.items())
-    title = known["api_name"] or known["api_call"]
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return Document(id, title, text, (Page(1, 0, len(text)),), sha256)
+    return Text(known["api_name"] or known["api_call"], [text])
 
 
 def is_api_record(text: str) -> bool:
-    """Whether a document's or chunk's text is one that `api_document` made."""
+    """Whether a document's or chunk's text is one that `read_record` made."""
     return _RECORD.match(f"{text}\n") is not None
 
 
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return unicodedata.normalize("NFC", neutralise(clean(whole(text)))).strip()
+    return as_read(
+        whole(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    )

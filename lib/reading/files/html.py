@@ -1,13 +1,14 @@
-"""HTML files, as Markdown (markitdown), and the encodings of web pages."""
+"""HTML files, as Markdown (markitdown)."""
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lib.reading.assemble import RAISED, Text, clean, counted
 from lib.reading.files.md import first_heading
-from lib.reading.tables import read_bytes
+from lib.reading.tables import decode, read_bytes
 from lib.text import one_line
 
 ENDINGS = (".html", ".htm", ".xhtml")
@@ -47,21 +48,12 @@ _FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upper
 _STYLED = re.compile(r"list-style(?:-type)?\s*:\s*(lower|upper)-(alpha|latin|roman)")
 _LABEL = re.compile(r"(?:[*+-] )?\ue000([\w.-]+)\ue001(?:\s+(?= ))? ?")
 _OPEN_TITLE = re.compile(r"(?i)<title\b[^>]*>[^<]*(?=<(?!/title)[a-z/!])")
-_CHARSET = r"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)"""
-_WIDER = {  # what is declared → what browsers read it as
-    "ascii": "cp1252", "us-ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252",
-    "iso-8859-9": "cp1254", "tis-620": "cp874", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
-    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
-}  # fmt: skip
 
 
 def read(path: Path) -> Text:
     """Headings, lists and tables are kept, links become their words; the navigation, and what
     stands around a page's main part, are left out and counted."""
-    page = decode(read_bytes(path), "text/html")
-    if not isinstance(page, str):
-        raise ValueError("it is not UTF-8, and names no other encoding")
-    return text_of(page)
+    return text_of(decode(read_bytes(path), "text/html"))
 
 
 def text_of(page: str) -> Text:
@@ -82,7 +74,8 @@ def text_of(page: str) -> Text:
     _fill_rows(tree)
     shown = html.tostring(tree, encoding="unicode")
     markdown = HtmlConverter().convert_string(shown, **_MARKDOWN_OPTIONS).markdown
-    text = tidied(_LABEL.sub(r"\1 ", markdown))
+    text = re.sub(r"[ \t]+$", "", clean(_LABEL.sub(r"\1 ", markdown)), flags=re.MULTILINE)
+    text = re.sub(r"\n{3,}", "\n\n", text)
     deep = any("depth" in error.message for error in parser.error_log)
     notes: dict[str, list[int]] = {TOO_DEEP: []} if deep else {}
     return Text(title or first_heading(text), [text], notes, dropped)
@@ -98,10 +91,14 @@ def _drop_navigation(tree: Any) -> dict[str, int]:
                 around = (*place.itersiblings("*"), *place.itersiblings("*", preceding=True))
                 found += (one for one in around if one.find(".//h1") is None)
     dropped = Counter(one_line(" ".join(element.itertext()))[:100] for element in found)
-    for element in found:
+    _drop(found)
+    return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
+
+
+def _drop(elements: Iterable[Any]) -> None:
+    for element in elements:
         if element.getparent() is not None:
             element.drop_tree()
-    return {said: count for said, count in dropped.items() if re.search(r"\w", said)}
 
 
 def prepare(tree: Any) -> None:
@@ -118,12 +115,8 @@ def _drop_hidden(tree: Any) -> None:
     """Take off what a browser does not show, and links within a page that hold no word: ¶, #, ↩."""
     links = tree.xpath("//a[starts-with(@href, '#')]")
     marks = [link for link in links if not re.search(r"\w", link.text_content())]
-    for element in tree.xpath(_HIDDEN) + marks:
-        if element.getparent() is not None:
-            element.drop_tree()
-    for element in tree.xpath("//*[@style]"):
-        if _HIDING.search(element.get("style")) and element.getparent() is not None:
-            element.drop_tree()
+    styled = (one for one in tree.xpath("//*[@style]") if _HIDING.search(one.get("style")))
+    _drop((*tree.xpath(_HIDDEN), *marks, *styled))
 
 
 def _write_numbers(tree: Any) -> None:
@@ -156,16 +149,16 @@ def label_items(items: Any) -> None:
         form = styled[1] + ("Roman" if styled[2] == "roman" else "Letter")
     items.tag, inside = "ul", items.findall("li")
     step, first = (1, 1) if items.get("reversed") is None else (-1, len(inside))
-    number = _whole(items.get("start"), first)
+    number = _number(items.get("start"), first)
     for item in inside:
-        number = _whole(item.get("value"), number)
+        number = _number(item.get("value"), number)
         while not (item.text or "").strip() and len(item) and item[0].tag in ("p", "div"):
             item = item[0]
         item.text = f"\ue000{counted(number, form)}.\ue001 {item.text or ''}"
         number += step
 
 
-def _whole(written: str | None, otherwise: int) -> int:
+def _number(written: str | None, otherwise: int) -> int:
     found = re.fullmatch(r"\s*([-+]?\d{1,9})\s*", written or "")
     return int(found[1]) if found else otherwise
 
@@ -198,34 +191,7 @@ def _fill_rows(tree: Any) -> None:
                     empty = row.makeelement("td")
                     row.append(empty) if cell is None else cell.addprevious(empty)
                 if cell is not None:
-                    width, height = (_number(cell.get(name)) for name in ("colspan", "rowspan"))
+                    spans = (_number(cell.get(name), 1) for name in ("colspan", "rowspan"))
+                    width, height = (min(max(span, 1), 1000) for span in spans)  # as browsers do
                     reach.update(dict.fromkeys(range(column, column + width), height - 1))
                     column += width
-
-
-def _number(written: str | None) -> int:
-    """Of an attribute; browsers read at most 1000."""
-    return min(int(written), 1000) if written and re.fullmatch(r"[1-9]\d{,8}", written) else 1
-
-
-def tidied(markdown: str) -> str:
-    """Cleaned, without spaces at line ends and with at most one empty line in a row."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+$", "", clean(markdown), flags=re.MULTILINE))
-
-
-def decode(page: bytes, content_type: str) -> str | bytes:
-    """The page's characters; its bytes if they are not UTF-8 and no encoding is declared."""
-    if page.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return page.decode("utf-16", "replace")
-    try:
-        return page.decode("utf-8-sig")  # before any declaration: no other text passes as UTF-8
-    except UnicodeDecodeError:
-        pass
-    for place in (content_type, page[:2048].decode("latin-1")):
-        if match := re.search(_CHARSET, place, re.IGNORECASE):
-            charset = match.group(1).lower()
-            try:
-                return page.decode(_WIDER.get(charset, charset), "replace")
-            except LookupError:
-                continue
-    return page

@@ -23,18 +23,14 @@ _UNSEEN = re.compile(
 def read(path: Path) -> Text:
     """The whole text without comments and front matter, whose title comes before any heading."""
     text, values = clean(read_text(path)), None
-    if front := _FRONT.match(text):
-        values = _front_matter(front[1], front[2])
-        text = text if values is None else text[front.end() :]
+    if (front := _FRONT.match(text)) and (values := _front_matter(*front.groups())) is not None:
+        text = text[front.end() :]
     text = _UNSEEN.sub(lambda found: found["code"] or "", text)
     return Text(str((values or {}).get("title") or first_heading(text)), [text])
 
 
 def _front_matter(rule: str, inside: str) -> dict[Any, Any] | None:
-    """Its values, of YAML, or TOML between `+++`; None: it is text between two rules.
-
-    Lines from `key: …` on without an empty one count, too: their YAML may be broken.
-    """
+    """Its values, of YAML, or TOML between `+++`; None: it is text between two rules."""
     import tomllib
 
     import yaml
@@ -42,14 +38,8 @@ def _front_matter(rule: str, inside: str) -> dict[Any, Any] | None:
     try:
         values = (tomllib.loads if rule == "+++" else yaml.safe_load)(inside)
     except (ValueError, TypeError, RecursionError, yaml.YAMLError):
-        lines = re.fullmatch(r"[\w-]+:.*\n(?:.+\n)*", inside)
-        return (
-            dict(re.findall(r"^([\w-]+):[ \t]*[\"']?(.*?)[\"']?$", inside, re.MULTILINE))
-            if lines
-            else None
-        )
-    values = {} if values is None else values
-    return values if isinstance(values, dict) else None
+        return None
+    return (values or {}) if isinstance(values, dict | None) else None
 
 
 def first_heading(text: str) -> str:

@@ -1,8 +1,8 @@
 """One GET over http or https, to the very address that was checked; bounded in time and size.
 
-It uses `http.client`, which lets us open the socket: a second look-up of the name could lead to
-another address (DNS rebinding). No proxy, cookie, `.netrc` or credential is ever used. Whatever is
-wrong with a URL or its answer is a FetchError.
+The client is told the addresses: a second look-up of the name could lead to another one (DNS
+rebinding). No proxy, cookie, `.netrc` or credential is ever used. Whatever is wrong with a URL or
+its answer is a FetchError.
 """
 
 import gzip
@@ -10,18 +10,16 @@ import ipaddress
 import re
 import socket
 import ssl
-import threading
 import zlib
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPConnection, HTTPException, IncompleteRead
 from io import BytesIO
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from lib.engine.faults import retry_after_s, short
+from lib.engine.tasks import run
 
 USER_AGENT = "Openbook/0.1.0"
 CONNECT_TIMEOUT_S = 10.0  # and of each silence after it
@@ -55,13 +53,16 @@ class Response:
     body: bytes  # decompressed; b"" unless the status is 200
 
 
-def check_url(url: str) -> str:
-    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`"""
+def check_url(url: str, base: str = "") -> str:
+    """`HTTPS://Example.com:443/phở 1#top` → `https://example.com/ph%E1%BB%9F%201`
+
+    base: the page that a relative one is on.
+    """
     url = url.strip()
     if len(url) > MAX_URL_CHARS:
         raise FetchError(f"its address is longer than {MAX_URL_CHARS:,} characters")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url))
         host = (parts.hostname or "").rstrip(".").encode("idna").decode()
         port = parts.port
         path, query = quoted(parts.path or "/"), quoted(parts.query)
@@ -93,34 +94,61 @@ def get(
     parts = urlsplit(url := check_url(url))
     port = parts.port or _PORTS[parts.scheme]
     addresses = checked_addresses(parts.hostname or "", port, allow_loopback=allow_loopback)
-    connection = _PinnedConnection(parts.hostname or "", port, addresses, parts.scheme == "https")
-    sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Connection": "close"}
-    sent["Accept"] = ", ".join(content_types) or "*/*"
-    target = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
-    # A socket's own time limit starts anew with each byte: a trickle would never end.
-    timer = threading.Timer(TOTAL_TIMEOUT_S, connection.end)
-    timer.daemon = True
-    timer.start()
+    return run(_answer(url, addresses, max_bytes, content_types))
+
+
+async def _answer(
+    url: str, addresses: Sequence[Any], max_bytes: int, content_types: Collection[str]
+) -> Response:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
+    class Checked(AbstractResolver):
+        async def resolve(self, host: str, *_: Any, **__: Any) -> list[ResolveResult]:
+            return [
+                ResolveResult(
+                    hostname=host, host=at[0], port=at[1], family=family, proto=protocol, flags=0
+                )
+                for family, _, protocol, _, at in addresses
+            ]
+
+        async def close(self) -> None:
+            pass
+
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
+    headers["Accept"] = ", ".join(content_types) or "*/*"
+    silence = dict.fromkeys(("sock_connect", "sock_read"), CONNECT_TIMEOUT_S)
+    connector = aiohttp.TCPConnector(resolver=Checked(), ssl=_tls_context(), force_close=True)
     try:
-        connection.request("GET", target, headers=sent)
-        with connection.getresponse() as answer:
-            found = {name.lower(): value for name, value in answer.getheaders()}
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, **silence),
+                auto_decompress=False,  # all at once, however large
+            ) as session,
+            session.get(url, headers=headers, allow_redirects=False) as answer,
+        ):
+            found = {  # what is not UTF-8 in them is halves of UTF-16 pairs, which nothing encodes
+                name.lower(): value.encode(errors="replace").decode()
+                for name, value in answer.headers.items()
+            }
             _check_answer(answer.status, found, content_types)
-            body = answer.read(max_bytes + 1) if answer.status == 200 else b""
-            if answer.status == 200 and answer.length and len(body) <= max_bytes:
-                raise IncompleteRead(body, answer.length)
-        if connection.late:  # an answer without a length seems to be whole
-            raise TimeoutError
-    except (OSError, HTTPException, ValueError) as error:
-        raise connection.failure(error) from error
-    finally:
-        timer.cancel()
-        connection.close()
-    if len(body) > max_bytes:
-        raise too_large(max_bytes)
-    if found.get("content-encoding", "").lower() in ("gzip", "x-gzip") and body:
-        body = gunzip(body, max_bytes)
-    return Response(answer.status, found, body)
+            body = bytearray()
+            while answer.status == 200 and (piece := await answer.content.readany()):
+                body += piece
+                if len(body) > max_bytes:
+                    raise too_large(max_bytes)
+    except aiohttp.ClientConnectorCertificateError as error:
+        reason = short(getattr(error.certificate_error, "verify_message", error))
+        raise FetchError(f"its certificate is not trusted ({reason})") from error
+    except aiohttp.ServerTimeoutError as error:
+        raise FetchError(f"no answer within {CONNECT_TIMEOUT_S:g} s", passing=True) from error
+    except TimeoutError as error:
+        raise FetchError(f"it took more than {TOTAL_TIMEOUT_S:g} s", passing=True) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise FetchError(f"the connection failed ({short(error)})", passing=True) from error
+    is_gzip = body and found.get("content-encoding", "").lower() in ("gzip", "x-gzip")
+    return Response(answer.status, found, gunzip(body, max_bytes) if is_gzip else bytes(body))
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
@@ -141,7 +169,7 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
     return found[:_MAX_ADDRESSES]
 
 
-def gunzip(data: bytes, max_bytes: int) -> bytes:
+def gunzip(data: bytes | bytearray, max_bytes: int) -> bytes:
     """Decompress, keeping at most max_bytes in memory; a FetchError if it is broken or larger."""
     try:
         plain = gzip.GzipFile(fileobj=BytesIO(data)).read(max_bytes + 1)
@@ -154,52 +182,6 @@ def gunzip(data: bytes, max_bytes: int) -> bytes:
 
 def too_large(max_bytes: int) -> FetchError:
     return FetchError(f"it is larger than {max_bytes / 1e6:g} MB")
-
-
-class _PinnedConnection(HTTPConnection):
-    """Connects to the given addresses, without looking up the host's name again."""
-
-    def __init__(self, host: str, port: int, addresses: list[Any], tls: bool) -> None:
-        super().__init__(host, port)
-        self.default_port = _PORTS["https" if tls else "http"]
-        self.addresses, self.tls, self.late = addresses, tls, False
-        self.opened: socket.socket | None = None
-
-    def connect(self) -> None:
-        for family, kind, protocol, _, address in self.addresses:
-            self.opened = socket.socket(family, kind, protocol)
-            self.opened.settimeout(CONNECT_TIMEOUT_S)
-            try:
-                self.opened.connect(address)
-                break
-            except OSError as error:
-                self.opened.close()
-                failure = error
-        else:
-            raise failure
-        self.sock = self.opened
-        if self.tls:
-            wrapped = _tls_context().wrap_socket(
-                self.opened, server_hostname=self.host, do_handshake_on_connect=False
-            )
-            self.sock = self.opened = wrapped  # before the handshake, so that `end` can end it
-            wrapped.do_handshake()
-
-    def end(self) -> None:
-        """Interrupt a thread that reads from it."""
-        self.late = True
-        if self.opened:
-            with suppress(OSError):
-                socket.socket.shutdown(self.opened, socket.SHUT_RDWR)
-
-    def failure(self, error: Exception) -> FetchError:
-        if self.late:
-            return FetchError(f"it took more than {TOTAL_TIMEOUT_S:g} s", passing=True)
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return FetchError(f"its certificate is not trusted ({error.verify_message})")
-        if isinstance(error, TimeoutError):
-            return FetchError(f"no answer within {CONNECT_TIMEOUT_S:g} s", passing=True)
-        return FetchError(f"the connection failed ({short(error)})", passing=True)
 
 
 def _check_answer(status: int, headers: Mapping[str, str], content_types: Collection[str]) -> None:

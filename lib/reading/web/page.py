@@ -1,10 +1,12 @@
 """The main text of a web page, as Markdown (trafilatura), without menus, footers and comments."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from lib.reading.assemble import Text, clean
-from lib.reading.files.html import decode, label_items, prepare
+from lib.reading.files.html import label_items, prepare
+from lib.reading.tables import decode
 
 CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 # Marks inside a sentence: a teacher that quotes it would leave them out.
@@ -23,17 +25,15 @@ _ESCAPED = re.compile(
 
 def main_text(page: bytes, content_type: str) -> Text:
     """The title and the main text of a page. Runs in a worker process."""
-    text = decode(page, content_type)
     if content_type.startswith("text/plain"):
-        if not isinstance(text, str):
-            raise ValueError("it is not UTF-8, and names no other encoding")
-        if not re.search(r"\w", text):
-            raise ValueError("it is empty")
-        return Text("", [clean(text)])
+        return Text("", [clean(decode(page, content_type))])
     import trafilatura
     from lxml import etree
     from trafilatura.metadata import extract_title
 
+    text: str | bytes = page
+    with suppress(ValueError):  # else trafilatura guesses the encoding
+        text = decode(page, content_type)
     tree = trafilatura.load_html(text)
     if tree is None:
         raise ValueError("it is not HTML")

@@ -25,7 +25,6 @@ from lib.settings import SetupError
 
 MAX_SITEMAP_BYTES = 50 << 20  # the protocol's own limit
 MAX_PAGE_BYTES = 5_000_000
-MAX_NESTING = 3  # of sitemaps in sitemaps; the protocol itself allows 1
 MAX_SITEMAPS = 500
 MAX_TAGS = 2_000_000  # a sitemap has at most 50,000 addresses; more tags would fill the memory
 _ITEMS = {"urlset": "url", "sitemapindex": "sitemap"}
@@ -100,42 +99,26 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
     """The addresses of at most max_pages pages in order; in between, the sitemaps not read."""
     entries: list[str | Skipped] = []
     seen: set[str] = set()
-    waiting: list[tuple[str | Path, int]] = [(location, 0)]
-    named = 1
+    waiting: list[tuple[str, str | Path]] = [("", location)]  # the root that names it; it
+    num_sitemaps = 0
     while waiting:
-        where, nesting = waiting.pop()
-        if len(entries) >= max_pages:
-            reason = f"not read, nor {len(waiting):,} more: max_pages is {max_pages:,}"
-            entries.append(Skipped(short(where), reason))
-            break
+        named_in, where = waiting.pop()
+        if len(entries) >= max_pages or num_sitemaps >= MAX_SITEMAPS:
+            limits = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
+            return [*entries, Skipped(short(where), f"nor {len(waiting):,} more: {limits}")]
         try:
-            if nesting > MAX_NESTING:
-                raise FetchError(f"sitemaps are nested deeper than {MAX_NESTING}")
-            if isinstance(where, str):
-                where = _checked(where, seen)
+            where = _checked(where, seen) if isinstance(where, str) else where
+            if named_in == "urlset":
+                entries.append(str(where))
+                continue
+            num_sitemaps += 1
             root, urls = parse_sitemap(_read_sitemap(where, visitor))
+            waiting += [(root, url) for url in reversed(urls)]
         except FetchError as error:
-            if nesting == 0:
+            if not named_in:
                 raise
             entries.append(Skipped(short(where), str(error)))
-            continue
-        if root == "urlset":
-            room, limit = max_pages - len(entries), f"pages: max_pages is {max_pages:,}"
-            entries += [_entry(url, seen) for url in urls[:room]]
-        else:
-            room, limit = MAX_SITEMAPS - named, f"sitemaps: at most {MAX_SITEMAPS} are read"
-            waiting += [(url, nesting + 1) for url in reversed(urls[:room])]
-            named += len(urls[:room])
-        if more := len(urls[room:]):
-            entries.append(Skipped(str(where), f"{more:,} more {limit}"))
     return entries
-
-
-def _entry(url: str, seen: set[str]) -> str | Skipped:
-    try:
-        return _checked(url, seen)
-    except FetchError as error:
-        return Skipped(short(url), str(error))
 
 
 def _checked(url: str, seen: set[str]) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Collection
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from protego import Protego
 
@@ -23,7 +23,7 @@ class Visitor:
     """Asks for pages one at a time."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.site = ""  # the only site to visit (see `is_of_site`); "" = any
+        self.site = ""  # the only site to visit, with its subdomains; "" = any
         self._allow_loopback = recipe.allow_loopback
         self._pause_s = 1 / recipe.requests_per_second
         self._robots: dict[str, Protego | str] = {}  # by origin, "https://example.com:8443"
@@ -43,10 +43,8 @@ class Visitor:
                 response = self._ask(url, max_bytes, content_types)
                 if response.status not in fetch.REDIRECTS:
                     return response
-                # http.client reads headers as Latin-1; today they are UTF-8.
-                to = response.headers.get("location", "").encode("latin-1").decode(errors="replace")
-                before, url = url, _joined(url, to)
-                url = check_url(url)
+                before, url = url, response.headers.get("location", "")
+                url = check_url(url, before)
                 if before.startswith("https:") and url.startswith("http:"):
                     raise FetchError("it leaves https")
             raise FetchError(f"more than {MAX_REDIRECTS} redirects")
@@ -57,7 +55,7 @@ class Visitor:
 
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
-        if self.site and not is_of_site(url, self.site):
+        if self.site and not f".{parts.hostname}".endswith(f".{self.site}"):
             raise FetchError(f"it is not on the sitemap's site, {self.site}")
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
@@ -109,19 +107,6 @@ class Visitor:
                 time.sleep(wait_s)
 
 
-def _joined(url: str, to: str) -> str:
-    try:
-        return urljoin(url, to)
-    except ValueError:  # of `http://[`, say
-        return to
-
-
 def site_of(url: str) -> str:
     """`https://www.example.com:8443/sitemap.xml` → `example.com`"""
     return (urlsplit(url).hostname or "").removeprefix("www.")
-
-
-def is_of_site(url: str, site: str) -> bool:
-    """Whether the URL's host is the site or a subdomain of it."""
-    host = urlsplit(url).hostname or ""
-    return host == site or host.endswith(f".{site}")

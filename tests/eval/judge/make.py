@@ -9,6 +9,7 @@ from lib.endpoints import EndpointSettings
 from lib.eval.conditions import Case
 from lib.eval.judge.grading import Judge
 from lib.eval.questions import EvalQuestion
+from lib.prompts.judge import load_prompts
 from lib.prompts.student import parse_answer
 from lib.recipe import Recipe
 from lib.records import Answer, Chunk
@@ -60,7 +61,7 @@ def make_answer(
 
 def judge_at(server: Loopback, model: str = "the-judge", *, metrics: Sequence[str] = ()) -> Judge:
     settings = EndpointSettings("judge", "openai", server.base_url, model, "loopback")
-    return Judge(settings, Recipe(judge_metrics=list(metrics)))
+    return Judge(settings, Recipe(judge_metrics=list(metrics)), load_prompts(""))
 
 
 def serve_judge(reply: Callable[[Body], str]) -> AbstractContextManager[Loopback]:

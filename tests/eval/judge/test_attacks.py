@@ -16,6 +16,7 @@ from lib.engine.endpoint import Endpoint, Reply
 from lib.eval.judge.grading import JUDGE_METRICS, Judge, judge_answers
 from lib.eval.questions import EvalQuestion
 from lib.prompts import judge as prompts
+from lib.prompts.judge import load_prompts
 from lib.prompts.student import Message, parse_answer
 from lib.recipe import Recipe
 from lib.records import Answer
@@ -65,7 +66,9 @@ def judged(reply: Callable[[Body], str], *, before: bool = False) -> dict[str, l
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "ask", ask)
         settings = EndpointSettings("judge", "openai", "http://127.0.0.1:9/v1", "honest", "none")
-        scores = judge_answers(Judge(settings, Recipe()), answers, questions, cases)
+        scores = judge_answers(
+            Judge(settings, Recipe(), load_prompts("")), answers, questions, cases
+        )
     assert len(scores) == len(answers) * len(JUDGE_METRICS) == 360
     return {q.id: [s.value for s in scores if s.question_id == q.id] for q in questions}
 

@@ -91,7 +91,7 @@ def test_the_judge_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
         use(monkeypatch, server)
         judge = find_judge(Recipe(concurrency=2, max_judge_tokens=77))
         assert judge is not None
-        assert judge.name == "the-judge"
+        assert judge.settings.deployment == "the-judge"
         assert len(judge_answers(judge, ANSWERS[:4], QUESTIONS, CASES)) == 24
     assert {(b["model"], b["max_tokens"]) for b in server.requests} == {("the-judge", 77)}
     assert server.max_in_flight <= 2

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from lib.eval.conditions import Case
-from lib.eval.metrics.retrieval import RETRIEVER, score_retrieval
+from lib.eval.metrics.scoring import RETRIEVER, score_retrieval
 from lib.eval.questions import UNKNOWN, EvalQuestion, first_hit
 from lib.records import Chunk
 from tests.eval.toy import make_chunks, question_of

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.eval.metrics.losses import LOSSES
-from lib.eval.metrics.retrieval import RETRIEVER
-from lib.eval.metrics.scoring import REFUSED_RIGHTLY
-from lib.eval.report.advice import what_next
+from lib.eval.metrics.scoring import REFUSED_RIGHTLY, RETRIEVER
 from lib.eval.report.answers import show_best_and_worst, show_questions
 from lib.eval.report.method import show_method
 from lib.eval.report.plots import plot_differences, plot_losses, plot_top_k
 from lib.eval.report.report import write_report
-from lib.eval.report.tables import show_metrics, show_refusals, show_table, show_verdict
+from lib.eval.report.tables import show_metrics, show_refusals, show_table, show_verdict, what_next
 from lib.eval.results import Comparison, Estimate, Primary, Results
 from lib.eval.runs.files import write_results
 from lib.eval.summaries import clusters_of

@@ -12,7 +12,7 @@ import pytest
 from lib.engine.prices import Price, Prices
 from lib.eval.models import EvalModel
 from lib.eval.report.answers import marked, show_best_and_worst, show_questions
-from lib.eval.report.cost import answer_usage, cost_of, show_latency_and_cost
+from lib.eval.report.method import answer_usage, cost_of, show_latency_and_cost
 from lib.prompts.student import PLAIN_PROMPT, REFUSAL, STUDENT_PROMPT, cot_label
 from tests.eval.toy import Evaluated, Page, evaluated, make_chunks, question_of
 
@@ -170,7 +170,6 @@ def test_usage_is_that_of_the_answers(found: Evaluated) -> None:
     prices = Prices("2026-06-01", "EUR", {"priced": Price(2.0, 1.0, 30.0)})
     cost = cost_of(ASKED[1], prompt_tokens=100, completion_tokens=10, prices=prices)
     assert cost == pytest.approx((100 * 2 + 10 * 30) / 1e6)
-    assert answer_usage([]).empty
 
 
 @pytest.mark.usefixtures("endpoints")
@@ -190,4 +189,3 @@ def test_what_is_served_here_is_free_and_no_price_is_guessed(found: Evaluated) -
     rows = {row[0]: row for row in page.rows[1:6]}
     assert rows["student"][1:] == ["36", "0.50", "0.50", "10", "5", "free"]
     assert rows["x<y"][-1] == "–"
-    assert "No answer was given" in show_latency_and_cost([], ASKED[:1]).data

@@ -11,6 +11,7 @@ from lib.endpoints import EndpointSettings
 from lib.eval.judge.grading import JUDGE_CORRECT, Judge
 from lib.eval.models import EvalModel, eval_models
 from lib.eval.report.method import show_judge
+from lib.prompts.judge import load_prompts
 from lib.prompts.verdicts import JUDGED, UNPARSED
 from lib.recipe import Recipe
 from lib.records import Score
@@ -21,7 +22,7 @@ def settings(url: str = "https://me:secret@judge.example.com/v1") -> EndpointSet
     return EndpointSettings("judge", "openai", url, "llama-3-70b", "key-of-mine")
 
 
-JUDGE = Judge(settings(), Recipe())
+JUDGE = Judge(settings(), Recipe(), load_prompts(""))
 
 
 @pytest.fixture
@@ -99,7 +100,11 @@ def test_a_model_that_is_its_own_judge_is_named(
 
 def test_names_are_no_html(asked: list[EvalModel]) -> None:
     model = "<script>alert(1)</script>"
-    judge = Judge(EndpointSettings("judge", "openai", "http://[::1]:8000/v1", model), Recipe())
+    judge = Judge(
+        EndpointSettings("judge", "openai", "http://[::1]:8000/v1", model),
+        Recipe(),
+        load_prompts(""),
+    )
     for given in (scores(model, read=1, unread=1), []):
         assert "<script" not in show_judge(judge, given, asked).data
 
@@ -117,5 +122,5 @@ def test_the_host_is_all_of_the_address_that_is_shown(
 ) -> None:
     for given in (scores("student", read=1), []):
         assert f"The judge is llama-3-70b at {host}" in shown(
-            Judge(settings(url), Recipe()), given, asked
+            Judge(settings(url), Recipe(), load_prompts("")), given, asked
         )

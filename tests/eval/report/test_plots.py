@@ -279,16 +279,6 @@ def test_losses_are_of_the_condition_that_decides() -> None:
     assert "top_5" in axes_of(plot_losses, losses(), results()).get_title()
 
 
-def test_without_answers_there_is_no_loss() -> None:
-    silent = losses(conditions=["top_5"]) | losses(["ghost"], ["oracle"])
-    _, labels = axes_of(plot_losses, silent, results()).get_legend_handles_labels()
-    assert labels[-1] == "ghost, 0 answers"
-    assert says_only(plot_losses({}, results()), "no answer was given")
-    assert says_only(
-        plot_losses(losses(["ours"], ["top_5"], [0] * 6), results()), "no answer was given"
-    )
-
-
 def says_only(picture: Picture, sentence: str) -> bool:
     """Whether it is one sentence in place of a picture."""
     assert picture.svg == ""

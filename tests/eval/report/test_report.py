@@ -132,7 +132,7 @@ def test_pictures_are_part_of_the_page_and_say_what_they_show(page: str) -> None
     assert len(ids) == len(set(ids))
 
 
-def test_a_picture_without_words_is_named_by_its_call(tmp_path: Path) -> None:
+def test_a_picture_without_words_is_a_figure(tmp_path: Path) -> None:
     """The loss curve is matplotlib's own figure, whose text is `<Figure size …>`."""
     from nbformat import v4, write
 
@@ -142,7 +142,7 @@ def test_a_picture_without_words_is_named_by_its_call(tmp_path: Path) -> None:
     write(v4.new_notebook(cells=[cell]), tmp_path / "4_eval.ipynb")
     report_path = write_report(tmp_path / "4_eval.ipynb", tmp_path / "report.html")
     page = report_path.read_text(encoding="utf-8")
-    assert 'alt="Plot: training" src="data:image/png;base64,iVBORw0KGgo="' in page
+    assert 'alt="A figure" src="data:image/png;base64,iVBORw0KGgo="' in page
 
 
 def test_every_section_is_in_the_contents(page: str) -> None:

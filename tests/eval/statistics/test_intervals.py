@@ -133,7 +133,7 @@ def test_no_value_and_values_beyond_the_scale_have_no_interval_made_up() -> None
     assert math.isnan(make_sample([], []).mean)
     assert interval_of([5.0] * 10).method == ""  # a mark from 1 to 5, all the same
     assert interval_of([5.0, 3.0] * 10).method == "bca"
-    with pytest.raises(ValueError, match="3 values and 2 clusters"):
+    with pytest.raises(ValueError, match="length"):
         make_sample([1, 0, 1], [1, 2])
 
 

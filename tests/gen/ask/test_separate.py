@@ -9,7 +9,7 @@ import pytest
 
 from lib.engine.replies import Reply
 from lib.prompts.student import Message, parse_answer
-from lib.reading.files.api import api_document
+from lib.reading.files.api import read_record
 from lib.records import Chunk
 from tests.gen.scripted import ask, good, reply, words_chunk
 
@@ -160,7 +160,7 @@ FIELDS = "<<<domain>>>: Lights\n<<<api_call>>>: {call}\n<<<api_provider>>>: ligh
 
 
 def api_chunk() -> Chunk:
-    text = api_document(RECORD, id="api#1").text
+    (text,) = read_record(RECORD).pages
     return Chunk("api#1#0", "api#1", "Lamp", 1, 0, len(text), text)
 
 

@@ -260,13 +260,17 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said
 
 
-def test_a_missing_column_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_without_a_column_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [published_row(0), published_row(1)]
     del rows[1]["cot_answer"]
-    write_jsonl(tmp_path / "rows.jsonl", rows)
-    said = refused(capsys, str(tmp_path / "rows.jsonl"), "--to", "chat")
-    assert "row 2" in said
-    assert "lacks cot_answer" in said
+    path, out = tmp_path / "rows.jsonl", str(tmp_path / "out")
+    write_jsonl(path, rows)
+    assert main(["convert", str(path), "--to", "chat", "--out", out]) == 0
+    assert "left out   train 1: it lacks cot_answer" in capsys.readouterr().out
+    write_jsonl(path, rows[1:])
+    assert main(["convert", str(path), "--to", "chat"]) == 1
 
 
 def test_files_that_cannot_be_read_say_so(

@@ -7,7 +7,6 @@ import pytest
 
 from lib.dataset import chat_row, hf_row
 from lib.gen.formats.convert import Converted, Source, convert_rows
-from lib.gen.formats.rows import MEMORISE, NOTHING_WORSE, SAME
 from lib.prompts.student import REFUSAL
 from lib.records import RaftExample, Rejected
 from lib.settings import PROJECT_DIR
@@ -62,7 +61,9 @@ def test_the_refusal_is_preferred_to_an_answer_where_the_oracle_is_absent(
 def test_rows_that_remember_have_no_pair_and_are_counted(examples: dict[str, RaftExample]) -> None:
     converted = pairs_of(examples["memorise"])
     assert not any(converted.rows.values())
-    assert [item.reason for item in converted.left_out] == [MEMORISE]
+    assert [item.reason for item in converted.left_out] == [
+        "the oracle is absent and the label answers: neither answer nor refusal is worse"
+    ]
 
 
 def test_a_rejected_answer_to_the_same_question_makes_a_pair(
@@ -91,7 +92,7 @@ def test_a_rejected_answer_that_equals_the_label_makes_none(
     same = Rejected(example.id, example.oracle.id, "judge", "…", "Who?", f" {example.label} ")
     found = pairs_of(example, same)
     assert len(found.rows["train"]) == 1
-    assert [item.reason for item in found.left_out] == [SAME]
+    assert [item.reason for item in found.left_out] == ["both sides of a pair are the same"]
 
 
 def test_no_pair_has_two_equal_sides_and_no_row_is_lost(made: Made) -> None:
@@ -114,10 +115,10 @@ def test_another_tools_rows_make_the_pairs_that_are_known(
     ]
     found = convert_rows(Source({"train": rows}), to="preference")
     assert [pair["id"] for pair in found.rows["train"]] == ["seed_task_0", examples["oracle"].id]
-    assert [(item.row_id, item.reason) for item in found.left_out] == [
-        ("seed_task_1", MEMORISE),
-        ("seed_task_2", NOTHING_WORSE),
-        ("seed_task_3", SAME),
+    assert [(item.row_id, item.reason.partition(":")[0]) for item in found.left_out] == [
+        ("seed_task_1", "the oracle is absent and the label answers"),
+        ("seed_task_2", "the label refuses, and no answer is known to compare it with"),
+        ("seed_task_3", "both sides of a pair are the same"),
     ]
 
 

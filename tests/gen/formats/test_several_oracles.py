@@ -11,7 +11,7 @@ import pytest
 from lib.dataset import SPLITS, Dataset, read_dataset
 from lib.eval.conditions import Case, cases_without_oracle
 from lib.eval.leakage import check_leakage
-from lib.eval.metrics.retrieval import score_retrieval
+from lib.eval.metrics.scoring import score_retrieval
 from lib.eval.questions import EvalQuestion, first_hit, load_questions
 from lib.gen.check import check_dataset
 from lib.gen.formats.convert import convert_rows, read_source

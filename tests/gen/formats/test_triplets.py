@@ -7,7 +7,6 @@ import pytest
 from lib.dataset import hf_row
 from lib.duplicates import conflicts
 from lib.gen.formats.convert import Converted, Source, convert_rows
-from lib.gen.formats.rows import NO_ANSWER, NO_DISTRACTOR
 from lib.text import normalise as folded_words
 from tests.gen.dataset import Made, make, source_of
 from tests.gen.published import DOCUMENTS, published_row, stripped
@@ -97,8 +96,11 @@ def test_a_document_that_is_shown_twice_is_one_negative() -> None:
 
 def test_rows_without_an_answer_or_a_distractor_are_counted() -> None:
     alone = {"sentences": [[DOCUMENTS[0]]], "title": [["x"]]}
-    assert of_one(published_row(0, context=alone)) == ([], [NO_DISTRACTOR])
-    assert of_one(published_row(0, cot_answer="Three days.")) == ([], [NO_ANSWER])
+    assert of_one(published_row(0, context=alone)) == ([], ["no distractor"])
+    assert of_one(published_row(0, cot_answer="Three days.")) == (
+        [],
+        ["no final answer to compare with"],
+    )
 
 
 def test_another_tools_rows_give_the_same_triplets(made: Made) -> None:

@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 
-from lib.prompts.api_answer import (
-    API_FIELDS,
-    ApiAnswer,
-    format_api_answer,
-    parse_api_answer,
-)
-from lib.reading.files.api import RECORD_FIELDS, api_document, is_api_record
+from lib.prompts.teacher import API_FIELDS, format_api_answer, parse_api_answer
+from lib.reading.assemble import assemble
+from lib.reading.files.api import RECORD_FIELDS, is_api_record, read_record
 from lib.recipe import Recipe
+from lib.records import Document
 from lib.text import one_line
 from tests.gen.make import split_documents
 from tests.reading.load import load
@@ -29,7 +26,17 @@ RECORD: dict[str, Any] = {
     "example_code": "import hub\nmodel = hub.load('depth')",
     "meta": None,
 }
-ANSWER = ApiAnswer("Vision", 'hub.load("a", b=1)', "Hub", "It loads, then runs.", "a = 1\nb = 2")
+ANSWER = {
+    "domain": "Vision",
+    "api_call": 'hub.load("a", b=1)',
+    "api_provider": "Hub",
+    "explanation": "It loads, then runs.",
+    "code": "a = 1\nb = 2",
+}
+
+
+def api_document(record: Any, id: str) -> Document:
+    return assemble(read_record(record), id=id, name="a")
 
 
 def test_a_record_becomes_one_document() -> None:
@@ -80,12 +87,12 @@ def test_its_text_says_what_it_is() -> None:
     text = api_document(RECORD, id="a").text
     assert is_api_record(text)
     bare = api_document(
-        dict.fromkeys(RECORD_FIELDS, "") | {"api_call": "f()", "functionality": "x"}, id="a"
+        dict.fromkeys(RECORD_FIELDS, "") | {"api_call": "fit()", "functionality": "x"}, id="a"
     )
     assert is_api_record(bare.text)
-    assert bare.title == "f()"
-    assert bare.text == "api_name: \napi_call: f()\napi_arguments: \nfunctionality: x"
-    for other in ("", "api_call: f()", "user_name: x\n\napi_name: y", f" {text}", text[:60]):
+    assert bare.title == "fit()"
+    assert bare.text == "api_name: \napi_call: fit()\napi_arguments: \nfunctionality: x"
+    for other in ("", "api_call: fit()", "user_name: x\n\napi_name: y", f" {text}", text[:60]):
         assert not is_api_record(other)
 
 

@@ -53,6 +53,6 @@ def test_every_type_has_what_its_docstring_says_and_is_a_doctype() -> None:
     for name, module in files.file_types().items():
         assert isinstance(module.ENDINGS, tuple), name
         assert isinstance(module.IN_WORKER, bool), name
-        assert hasattr(module, "read") != hasattr(module, "documents"), name
+        assert hasattr(module, "read") != hasattr(module, "read_record"), name
     (doctype,) = (field for field in fields(Recipe) if field.name == "doctype")
     assert set(doctype.metadata["choices"]) == {"", *files.file_types()}

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lib.reading.assemble import Text
-from lib.reading.files.html import decode, read
+from lib.reading.files.html import read
+from lib.reading.tables import decode
 from lib.reading.web.page import main_text
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lib.reading.assemble import Skipped
-from lib.reading.files.json import documents
+from lib.reading.documents import iter_documents
 from lib.reading.tables import iter_records
 from lib.settings import SetupError
-from tests.reading.load import load
+from tests.reading.load import load, recipe
 
 
 def write(path: Path, text: str | bytes) -> Path:
@@ -32,7 +31,7 @@ def test_an_object_a_list_and_lines(tmp_path: Path) -> None:
 
 def test_lines_are_read_one_by_one(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "one"}\n' * 5000 + "\xff")
-    found = documents(path, "a.jsonl")
+    found = iter_documents(recipe(path))
     next(found)
     path.unlink()
     assert sum(1 for _ in found) > 1000  # from the open file, not from memory
@@ -104,9 +103,8 @@ def test_documents_change_with_their_own_text_only(tmp_path: Path) -> None:
 def test_api_documentation_is_recognised_but_not_read_as_text(tmp_path: Path) -> None:
     fields = ("user_name", "api_name", "api_call", "api_version", "api_arguments", "functionality")
     path = write(tmp_path / "a.json", json.dumps([dict.fromkeys(fields, "value")]))
-    (entry,) = documents(path, "a.json")
-    assert isinstance(entry, Skipped)
-    assert "set doctype to api" in entry.reason
+    with pytest.raises(SetupError, match="set doctype to api"):
+        load(path)
     (document,) = load(path, doctype="api").documents
     assert document.id == "a.json/1"
 

@@ -156,7 +156,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_asked(
     assert site.requests[0][1]["host"] == f"name.example:{site.port}"
 
 
-@pytest.mark.parametrize("name", ["t", "http", "[::1]"])
+@pytest.mark.parametrize("name", ["t", "http"])
 def test_any_name_may_be_asked(site: Website, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     resolve_to(monkeypatch, "127.0.0.1")
     site.pages["/t?t=t"] = "hello"
@@ -230,7 +230,7 @@ def test_compressed_answers_are_read(site: Website) -> None:
 
 def test_an_answer_cut_short_is_no_answer(site: Website) -> None:
     site.pages["/"] = Reply(b"half", headers={"Content-Length": "8"})
-    with pytest.raises(FetchError, match="4 more expected") as caught:
+    with pytest.raises(FetchError, match="4 of 8 bytes") as caught:
         fetched(site.url)
     assert caught.value.passing
 
@@ -258,7 +258,12 @@ def test_other_content_types_are_not_read(site: Website) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"]
+    "start",
+    [
+        b"HTTP/1.1 200 ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n",
+    ],
 )
 def test_a_trickle_is_ended(site: Website, monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
     sent: list[float] = []

@@ -113,7 +113,6 @@ def test_plain_text_is_taken_as_it_is() -> None:
         ("", "text/html", "HTML"),
         ("<html><body><script>draw()</script></body></html>", "text/html", "do scripts write it"),
         ("<html><body><p>…</p></body></html>", "text/html", "no main text"),
-        (" …\n", "text/plain", "empty"),
         (b"Fj\xe6re \xff", "text/plain", "names no other encoding"),
     ],
 )

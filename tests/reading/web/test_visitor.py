@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from lib.reading.web import visitor as module
 from lib.reading.web.fetch import FetchError, Response
-from lib.reading.web.visitor import Visitor, is_of_site, site_of
+from lib.reading.web.visitor import Visitor, site_of
 from lib.recipe import Recipe
 from tests.gen.website import Reply, Website, redirect, website
 
@@ -162,6 +163,7 @@ def test_a_redirect_may_hold_letters(site: Website) -> None:
         ("file:///etc/passwd", "neither http"),
         ("http://me:secret@127.0.0.1/", "user name"),
         ("/loop", "more than 5"),
+        ("/ph\xf6", "answered 404"),  # neither ASCII nor UTF-8
         ("http://[", "redirected to http://%5B: it is not a valid URL"),
         ("//\x1b[2J", "redirected to .*%1B.*not a valid URL"),
         ("/private", r"robots\.txt forbids"),
@@ -196,12 +198,22 @@ def test_a_site_is_not_left(site: Website) -> None:
         assert other.requests == []
 
 
-def test_a_site_is_its_host_and_its_subdomains() -> None:
-    site = site_of("https://www.example.com/sitemap.xml")
-    for host in ("example.com", "www.example.com", "docs.example.com:8080", "a.b.example.com"):
-        assert is_of_site(f"https://{host}/", site)
-    for host in ("example.org", "notexample.com", "example.com.evil.example", "com"):
-        assert not is_of_site(f"https://{host}/", site)
+@pytest.mark.parametrize(
+    ("host", "of_site"),
+    [(host, True) for host in ("localhost", "www.localhost", "a.b.localhost")]
+    + [(host, False) for host in ("notlocalhost", "localhost.evil.example", "host")],
+)
+def test_a_site_is_its_host_and_its_subdomains(
+    site: Website, monkeypatch: pytest.MonkeyPatch, host: str, of_site: bool
+) -> None:
+    here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", site.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
+    only = site_of(f"https://www.localhost:{site.port}/sitemap.xml")
+    if of_site:
+        assert body(f"http://{host}:{site.port}/", site=only) == b"hello"
+    else:
+        with pytest.raises(FetchError, match="not on the sitemap's site, localhost"):
+            body(f"http://{host}:{site.port}/", site=only)
 
 
 # --- pace and patience ---------------------------------------------------------------------------

@@ -9,9 +9,6 @@ NO_LANGUAGE = (
 
 _LEAST = 100  # letters, or characters; fewer tell nothing
 _FILLERS = re.compile(r"[\s.·…_|–—-]+")  # lines of a table, leaders of a table of contents
-_GLYPH_NAMES = re.compile(
-    r"(?:/|\(|\b)(?:g|cid|gid|glyph|uni)[:_ ]?[0-9A-F]{1,5}\b\)?", re.IGNORECASE
-)
 _MARKED_WORDS = re.compile(r"[^\W\d_][]\[\\^`{|}~!\"#$%&*+<=>?]+(?=[^\W\d_])")  # `7KH ZDUGHQ\V`
 
 
@@ -23,9 +20,8 @@ def reads_like_no_language(text: str) -> bool:
         return False
     others = re.sub(r"\w+", "", dense)
     unknown = len(others) - sum(unicodedata.category(sign)[0] == "M" for sign in others)
-    names = sum(map(len, _GLYPH_NAMES.findall(text)))
     marked = 4 * len(_MARKED_WORDS.findall(text))
-    if unknown > len(dense) / 2 or names > len(dense) / 3 or marked > len(text.split()):
+    if unknown > len(dense) / 2 or marked > len(text.split()):
         return True
     latin = re.sub("[^a-z]+", "", unicodedata.normalize("NFD", dense.lower()))
     if len(latin) < max(_LEAST, len(dense) / 2):

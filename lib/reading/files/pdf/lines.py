@@ -99,13 +99,13 @@ def read_sheet(page: Any, *, draw: bool = True) -> Sheet:
 
     draw: whether the page may be drawn, to see which of its white lines are seen.
     """
-    text_page = page.get_textpage()
-    units, dropped = _units(text_page.raw, text_page.count_chars()), Counter[str]()
-    white = white_lines(text_page.raw, units)
-    for start, end in unseen_lines(page, text_page.raw, white) if white and draw else ():
+    characters = page.get_textpage()
+    units, dropped = _units(characters), Counter[str]()
+    white = white_lines(characters, units)
+    for start, end in unseen_lines(page, characters, white) if white and draw else ():
         dropped[units[start:end]] += 1
         units = units[:start] + " " * (end - start) + units[end:]
-    found, vertical = _lines(text_page.raw, units, _WORDS)
+    found, vertical = _lines(characters, units, _WORDS)
     turn = max(found, key=lambda turn: sum(len(line.text) for line in found[turn]), default=0)
     # PDFium shuffles words and lines that a viewer sees turned, and whole vertical lines.
     shuffled = turn != _OBLIQUE and (turn + page.get_rotation() // 90) % 4
@@ -113,8 +113,8 @@ def read_sheet(page: Any, *, draw: bool = True) -> Sheet:
         steps = [below.bottom < above.bottom for above, below in pairwise(found[turn])]
         shuffled = 2 * sum(steps) < len(steps)
     elif shuffled:
-        found, _ = _lines(text_page.raw, units, _CHARACTERS)
-    text_page.close()
+        found, _ = _lines(characters, units, _CHARACTERS)
+    characters.close()
     if _OBLIQUE in found:  # boxes tell nothing: one below the other, in PDFium's order
         oblique = enumerate(found[_OBLIQUE])
         found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in oblique]
@@ -236,7 +236,7 @@ def rows_of(lines: Iterable[Line]) -> list[list[Line]]:
 
 
 def _lines(
-    handle: Any, units: str, pieces: re.Pattern[str]
+    characters: Any, units: str, pieces: re.Pattern[str]
 ) -> tuple[dict[int, list[Line]], set[int]]:
     """The lines of each direction, and the directions of vertical lines.
 
@@ -246,15 +246,8 @@ def _lines(
     Only the first and the last character of a piece are asked for their box. Words take half the
     time of characters, and PDFium has a space wherever there is room for one.
     """
-    from pypdfium2.raw import (
-        FS_RECTF,
-        FPDFText_GetCharAngle,
-        FPDFText_GetLooseCharBox,
-        FPDFText_IsGenerated,
-    )
+    from pypdfium2.raw import FPDFText_GetCharAngle, FPDFText_IsGenerated
 
-    rect = FS_RECTF()
-    its_address = ctypes.byref(rect)
     found: defaultdict[int, list[Line]] = defaultdict(list)
     boxes: list[Box] = []  # of the line's words
     turn = begin = 0
@@ -263,9 +256,9 @@ def _lines(
     runs_down = False
 
     def finish(end: int) -> None:
-        low = _AS_HIGH_AS_X.search(units, begin, end)
-        shape = low and _shape(handle, low.start(), turn)
-        _finish(found[turn], units[begin:end], boxes, shape)
+        if boxes and not units[begin:end].isspace():
+            found[turn].append(_line(characters, units, range(begin, end), boxes, turn))
+        boxes.clear()
 
     for match in pieces.finditer(units):
         start, end = match.span()
@@ -273,11 +266,8 @@ def _lines(
             finish(end)
             begin = end
             continue
-        if not FPDFText_GetLooseCharBox(handle, start, its_address):
-            continue
-        first = box = rect.left, rect.bottom, rect.right, rect.top
-        if turn and boxes:
-            box = _turned(box, turn)
+        first = characters.get_charbox(start, loose=True)
+        box = _turned(first, turn)
         if boxes:
             wide = 1.3 * (box[3] - box[1])
             gap, back = box[0] - boxes[-1][2], boxes[-1][0] - box[2]
@@ -291,75 +281,56 @@ def _lines(
             elif (
                 len(boxes) < 3  # perhaps a drop cap: PDFium may put a space behind it
                 and boxes[0][3] - boxes[0][1] > _TALL * (box[3] - box[1])
-                and FPDFText_IsGenerated(handle, start - 1) == 1
+                and FPDFText_IsGenerated(characters, start - 1) == 1
             ):
                 finish(start - 1)
                 begin = start
         if not boxes:
             space = 0.0  # the widest before a word of the line
-            turn = _quarters(FPDFText_GetCharAngle(handle, start))
+            turn = _quarters(FPDFText_GetCharAngle(characters, start))
             beginning = _BEGINNING.match(units, start)
             if beginning and turn != _OBLIQUE:
                 if beginning.end() - start > 1:  # else it is as the line before
-                    runs_down = _runs_down(handle, range(*beginning.span()), turn)
+                    runs_down = _runs_down(characters, range(*beginning.span()), turn)
                 if runs_down:
                     turn = (turn + 1) % 4
                     vertical.add(turn)
             box = _turned(first, turn)
         others = range(start + 1, end) if _BOTH_WAYS.search(units, start, end) else (end - 1,)
         for index in others if end - start > 1 else ():
-            if FPDFText_GetLooseCharBox(handle, index, its_address):
-                last = rect.left, rect.bottom, rect.right, rect.top
-                left, _, right, _ = _turned(last, turn) if turn else last
-                box = min(box[0], left), box[1], max(box[2], right), box[3]
+            left, _, right, _ = _turned(characters.get_charbox(index, loose=True), turn)
+            box = min(box[0], left), box[1], max(box[2], right), box[3]
         boxes += [box] * (end - start)  # each counts by its length
     finish(len(units))
     return found, vertical
 
 
-def _finish(lines: list[Line], units: str, boxes: list[Box], low: tuple[Box, float] | None) -> None:
-    """`low`: the box of a letter as high as an x, and the height that its font names."""
-    if boxes and not units.isspace():
-        lefts, bottoms, rights, tops = zip(*boxes, strict=True)
-        middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
-        bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
-        x_height = 0.0
-        if low:
-            shape, height = low
-            x_height = shape[3] - shape[1]
-            if height < 1.2 * x_height:  # Type 3 fonts may name no other
-                bottom, top = shape[1] - x_height / 2, shape[3] + x_height
-        text = whole(units).strip("\r\n").replace(_NOTHING, "")
-        box = min(lefts), bottom, max(rights), max(top, bottom + 1)
-        lines.append(Line(text, *box, x_height=x_height))
-    boxes.clear()
+def _line(characters: Any, units: str, span: range, boxes: list[Box], turn: int) -> Line:
+    lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+    middle = len(boxes) // 2  # the median, so that a raised mark does not lift its line
+    bottom, top = sorted(bottoms)[middle], sorted(tops)[middle]
+    x_height = 0.0
+    if low := _AS_HIGH_AS_X.search(units, span.start, span.stop):
+        shape = _turned(characters.get_charbox(low.start()), turn)
+        x_height = shape[3] - shape[1]
+        if (
+            _place(characters, low.start(), turn).height < 1.2 * x_height
+        ):  # of Type 3 fonts, perhaps
+            bottom, top = shape[1] - x_height / 2, shape[3] + x_height
+    text = whole(units[span.start : span.stop]).strip("\r\n").replace(_NOTHING, "")
+    return Line(text, min(lefts), bottom, max(rights), max(top, bottom + 1), x_height=x_height)
 
 
-def _shape(handle: Any, index: int, turn: int) -> tuple[Box, float]:
-    """The box of a character's shape, and the height of its line as its font has it."""
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetCharBox, FPDFText_GetLooseCharBox
-
-    rect, edges = FS_RECTF(), [ctypes.c_double() for _ in range(4)]
-    FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
-    FPDFText_GetCharBox(handle, index, *map(ctypes.byref, edges))
-    left, right, bottom, top = (edge.value for edge in edges)
-    shape = _turned((left, bottom, right, top), turn)
-    line = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
-    return shape, line[3] - line[1]
+def _place(characters: Any, index: int, turn: int) -> Line:
+    """Of one character, as high as its font names."""
+    return Line("", *_turned(characters.get_charbox(index, loose=True), turn))
 
 
-def _runs_down(handle: Any, characters: range, turn: int) -> bool:
+def _runs_down(characters: Any, indices: range, turn: int) -> bool:
     """Whether one of the characters is below the one before."""
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
-
-    rect, boxes = FS_RECTF(), []
-    for index in characters:
-        if FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect)):
-            box = _turned((rect.left, rect.bottom, rect.right, rect.top), turn)
-            boxes.append(Line("", *box))
     return any(
         above.over(below) and below.top < above.bottom + 0.3 * above.height
-        for above, below in pairwise(boxes)
+        for above, below in pairwise(_place(characters, index, turn) for index in indices)
     )
 
 
@@ -377,30 +348,28 @@ def _turned(box: Box, quarters: int) -> Box:
     return left, bottom, right, top
 
 
-def _units(handle: Any, count: int) -> str:
+def _units(characters: Any) -> str:
     """A page's characters as UTF-16 units; all in one call where PDFium leaves none out."""
     from pypdfium2.raw import FPDFText_GetText, FPDFText_GetUnicode
 
+    count = characters.count_chars()
     units = (ctypes.c_ushort * (count + 1))()  # and the zero at the end
-    if FPDFText_GetText(handle, 0, count, units) == count + 1:
+    if FPDFText_GetText(characters, 0, count, units) == count + 1:
         text = "".join(map(chr, units[:count])).replace(_DIVIDED_IN_TEXT, _DIVIDED)
     else:
-        text = "".join(chr(FPDFText_GetUnicode(handle, index)) for index in range(count))
-    text = _VOWEL.sub(rf"\2\1{_NOTHING}", _in_order(handle, text))
-    text = _with_raised(handle, _accented(handle, text))
+        text = "".join(chr(FPDFText_GetUnicode(characters, index)) for index in range(count))
+    text = _VOWEL.sub(rf"\2\1{_NOTHING}", _in_order(characters, text))
+    text = _with_raised(characters, _accented(characters, text))
     return _LIGATURES.sub(lambda found: chr(ord("ﬀ") + ord(found[0]) % 16 - 0x0B), text)
 
 
-def _in_order(handle: Any, text: str) -> str:
+def _in_order(characters: Any, text: str) -> str:
     """`خالل` → `خلال`: PDFium turns the letters of one shape (lam and alef, say), too, where the
     font names each; that some alef stands before its lam tells it."""
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox
-
-    rect = FS_RECTF()
 
     def shape(index: int) -> object:
-        FPDFText_GetLooseCharBox(handle, index, ctypes.byref(rect))
-        return (rect.left, rect.right) if rect.left < rect.right else index
+        left, _, right, _ = characters.get_charbox(index, loose=True)
+        return (left, right) if left < right else index
 
     words = (found.span() for found in _ARABIC.finditer(text))
     groups = (list(group) for word in words for _, group in groupby(range(*word), key=shape))
@@ -413,7 +382,7 @@ def _in_order(handle: Any, text: str) -> str:
     return "".join(units)
 
 
-def _accented(handle: Any, text: str) -> str:
+def _accented(characters: Any, text: str) -> str:
     """`L´evy` → `Lévy`, with _NOTHING in the place of the accent."""
     units = list(text)
     for found in _ACCENT.finditer(text):
@@ -421,7 +390,7 @@ def _accented(handle: Any, text: str) -> str:
         for place in (at - 1, at + 1 + (text[at + 1 : at + 2] == " ")):
             letter = text[place : place + 1].replace("ı", "i")
             one = unicodedata.normalize("NFC", letter + _ACCENTS[found[0]])
-            if letter.isalpha() and len(one) == 1 and _is_over(handle, at, place):
+            if letter.isalpha() and len(one) == 1 and _is_over(characters, at, place):
                 first, last = sorted((at, place))
                 units[first : last + 1] = _NOTHING * (last + 1 - first)
                 units[place] = one
@@ -429,7 +398,7 @@ def _accented(handle: Any, text: str) -> str:
     return "".join(units)
 
 
-def _with_raised(handle: Any, text: str) -> str:
+def _with_raised(characters: Any, text: str) -> str:
     """`3 x 105` → `3 x 10⁵`, and `$3201` → `$320¹` where a footnote's mark follows an amount."""
     units = list(text)
     for found in _NUMBER.finditer(text):
@@ -439,39 +408,31 @@ def _with_raised(handle: Any, text: str) -> str:
             before -= 1
         if before < 0 or text[before] <= " ":
             before = begin
-        if not _is_raised(handle, end - 1, before):  # most are not
+        if not _is_raised(characters, end - 1, before):  # most are not
             continue
-        first = next(at for at in range(begin, end) if _is_raised(handle, at, before))
-        if _is_raised(handle, first, before, near=first - 1 if first > begin else before):
+        first = next(at for at in range(begin, end) if _is_raised(characters, at, before))
+        if _is_raised(characters, first, before, near=first - 1 if first > begin else before):
             units[first:end] = text[first:end].translate(RAISED)
     return "".join(units)
 
 
-def _is_raised(handle: Any, mark: int, before: int, *, near: int = -1) -> bool:
+def _is_raised(characters: Any, mark: int, before: int, *, near: int = -1) -> bool:
     """Whether a character is smaller than one before it, begins higher, and is beside `near`."""
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetCharAngle, FPDFText_GetLooseCharBox
+    from pypdfium2.raw import FPDFText_GetCharAngle
 
-    rects = FS_RECTF(), FS_RECTF(), FS_RECTF()
-    for index, rect in zip((mark, before, mark if near < 0 else near), rects, strict=True):
-        FPDFText_GetLooseCharBox(handle, index, rect)
-    if rects[0].bottom == rects[1].bottom or rects[0].left == rects[1].left:  # most: one line
+    indices = mark, before, mark if near < 0 else near
+    boxes = [characters.get_charbox(index, loose=True) for index in indices]
+    if boxes[0][1] == boxes[1][1] or boxes[0][0] == boxes[1][0]:  # most: one line
         return False
-    turn = _quarters(FPDFText_GetCharAngle(handle, mark))
-    small, large, beside = (
-        Line("", *_turned((rect.left, rect.bottom, rect.right, rect.top), turn)) for rect in rects
-    )
+    turn = _quarters(FPDFText_GetCharAngle(characters, mark))
+    small, large, beside = (Line("", *_turned(box, turn)) for box in boxes)
     rise = (small.bottom - large.bottom) / max(large.height, 1)
     gap = small.left - beside.right
     return small.height < 0.85 * large.height and 0.2 < rise < 0.8 and gap < 0.4 * large.height
 
 
-def _is_over(handle: Any, accent: int, letter: int) -> bool:
+def _is_over(characters: Any, accent: int, letter: int) -> bool:
     """Whether the middle of an accent is between the sides of a letter."""
-    from pypdfium2.raw import FPDFText_GetCharBox
-
-    edges = [ctypes.c_double() for _ in range(4)]  # left, right, bottom, top
-    FPDFText_GetCharBox(handle, accent, *map(ctypes.byref, edges))
-    middle, low = (edges[0].value + edges[1].value) / 2, edges[2].value
-    FPDFText_GetCharBox(handle, letter, *map(ctypes.byref, edges))
-    left, right, bottom, top = (edge.value for edge in edges)
-    return left <= middle <= right and abs(low - bottom) < 2 * (top - bottom)
+    first, low, last, _ = characters.get_charbox(accent)
+    left, bottom, right, top = characters.get_charbox(letter)
+    return left <= (first + last) / 2 <= right and abs(low - bottom) < 2 * (top - bottom)
