@@ -80,15 +80,6 @@ def text_config(model_dir: Path) -> dict[str, Any]:
     return config.get("text_config") or config
 
 
-def trains_a_part(model_dir: Path) -> bool:
-    """Whether `load_weights` gives a part of the model: of one that also sees, the one for text."""
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    config = AutoConfig.from_pretrained(str(model_dir), trust_remote_code=False)
-    whole = AutoModelForCausalLM._model_mapping[type(config)].config_class
-    return whole is not type(config)
-
-
 def load_weights(model_dir: Path, **options: Any) -> Any:
     """The causal language model of a folder: no pickle and no code of it is run.
 

@@ -167,10 +167,9 @@ def attend_by_parts(model: Any) -> None:
 def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
     """What a model is told beside the tokens; nothing for a batch of plain rows.
 
-    Each token sees the context and its own branch, up to itself. The mask is (sequences, 1, tokens,
-    tokens): bool (True = seen) for SDPA, added to the scores for eager attention; a dict of them by
-    layer type where a model mixes full and sliding attention. A sliding window counts positions,
-    not places. After `attend_by_parts`, a mask that has no window begins behind the context.
+    The mask is (sequences, 1, tokens, tokens): bool (True = seen) for SDPA, added to the scores for
+    eager attention; a dict of them by layer type where a model mixes full and sliding attention. A
+    window counts positions. After `attend_by_parts`, other masks begin behind the context.
     """
     if "branches" not in batch:
         return {}

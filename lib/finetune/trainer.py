@@ -35,14 +35,15 @@ def make_trainer(
     from transformers import EarlyStoppingCallback, PrinterCallback
     from transformers.integrations import get_reporting_integration_callbacks
 
-    arguments = _trainer_arguments(rows, recipe, output_dir)
+    process = PartialState()
+    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps * process.num_processes
+    arguments = _trainer_arguments(rows, recipe, output_dir, rows_per_update)
     if recipe.report_to == "tensorboard":  # its own default is the scratch folder, which is deleted
         log_dir = home() / "runs" / recipe.run_name / "tensorboard" / output_dir.stem.lstrip(".")
         os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(log_dir))
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
     model, lora = load_model(rows, recipe)
-    process = PartialState()
     sequences = training_sequences(model, rows.train, recipe, process.print)
     if shares := any(sequence.context_tokens for sequence in sequences):
         attend_by_parts(model)
@@ -64,7 +65,7 @@ def make_trainer(
     trainer.step_batches = StepBatches(
         sequences,
         rows_per_step=recipe.batch_size,
-        rows_per_update=_rows_per_update(recipe),
+        rows_per_update=rows_per_update,
         processes=process.num_processes,
         seed=recipe.seed,
         epoch=lambda: int(trainer.state.epoch or 0),
@@ -158,17 +159,12 @@ def _completion_trainer(parallel: str, **options: Any) -> Any:
     return CompletionTrainer(**options)
 
 
-def _rows_per_update(recipe: Recipe) -> int:
-    from accelerate import PartialState
-
-    steps = recipe.gradient_accumulation_steps * PartialState().num_processes
-    return recipe.batch_size * steps
-
-
-def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
+def _trainer_arguments(
+    rows: PreparedRows, recipe: Recipe, output_dir: Path, rows_per_update: int
+) -> Any:
     from trl import SFTConfig
 
-    an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
+    an_epoch = math.ceil(len(rows.train) / rows_per_update)
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
     save_steps = recipe.save_steps or max(1, math.ceil(updates / 10))
