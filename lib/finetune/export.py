@@ -172,8 +172,8 @@ def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     # Writes config.json, and no lm_head.weight that is tied to the embeddings
     save_model(model, folder / "merged", tokenizer=tokenizer)
     about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
-    what = f"{checkpoint.name} of a training of {base.name}"
-    write_text(folder / "README.md", f"{about}# {what}\n")
+    title = f"# {checkpoint.name} of a training of {base.name}\n"
+    write_text(folder / "README.md", about + title)
 
 
 def _model_dir(folder: str | None, run_name: str | None) -> Path:
@@ -202,8 +202,7 @@ def _new_folder(out: Path | None, name: str) -> Path:
 
 def _card(model_dir: Path) -> str:
     """The model card of the merged student, with its evaluation if a run here has one."""
-    of_student = model_dir.parent / "README.md"
-    path = of_student if model_dir.name == "merged" else model_dir / "README.md"
+    path = (model_dir.parent if model_dir.name == "merged" else model_dir) / "README.md"
     card = path.read_text(encoding="utf-8") if path.is_file() else ""
     card = card or f"---\nlicense: {licence_of(model_dir)}\n---\n\n# {_name_of(model_dir)}\n"
     if not (said := evaluation_of(model_dir)):

@@ -28,10 +28,8 @@ def main() -> None:
 
 
 def _recognise_by_definition() -> None:
-    """llama.cpp knows tokenizers by a hash of the ids of one text, so never one of our own.
-
-    Of an unknown hash the definition decides; one that is not in the list stays an error.
-    """
+    """llama.cpp knows tokenizers by a hash of the ids of one text. Of an unknown one (ours), the
+    definition decides; one that is not in the list stays an error."""
     from conversion.base import TextModel
 
     by_hash = TextModel.get_vocab_base_pre

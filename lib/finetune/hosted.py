@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.budget import BYTES_PER_TOKEN
+from lib.engine.prices import load_prices
 from lib.engine.sdk import sdk_client
 from lib.finetune.jobs import Lines, explained, jsonl, loss_curve, submitted, wait
 from lib.finetune.rows import training_messages
@@ -177,7 +178,7 @@ def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> N
                 f"{service.min_rows}. Give 1_gen more documents, or raise questions_per_chunk."
             )
     tokens = sum(step.tokens for step in steps)
-    cost, currency = service.cost(base, tokens)
+    cost, currency = service.cost(base, tokens), load_prices().currency
     said = f"cost unknown: no price for '{base}' in hosted.yaml"
     if cost is not None:
         said = f"about {cost:,.2f} {currency} (prices of {service.as_of})"

@@ -31,11 +31,10 @@ def _train(options: argparse.Namespace) -> None:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
+    on_gpu = "GPU" in ray.cluster_resources()
     trainer = TorchTrainer(
         lambda: train(recipe),
-        scaling_config=ScalingConfig(
-            num_workers=options.processes, use_gpu="GPU" in ray.cluster_resources()
-        ),
+        scaling_config=ScalingConfig(num_workers=options.processes, use_gpu=on_gpu),
         run_config=RunConfig(
             storage_path=str(home() / "artefacts" / "ray"),
             failure_config=FailureConfig(max_failures=3),

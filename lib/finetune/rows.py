@@ -15,9 +15,6 @@ from lib.settings import SetupError, portable
 from lib.store import file_sha256
 from lib.threads import tune_threads
 
-# docs/experiments.md: 1,203 rows had a clear effect; 319 lowered the loss by a quarter.
-_FEW_ROWS, _ENOUGH_ROWS = 500, 1000
-
 
 @dataclass(frozen=True)
 class PreparedRows:
@@ -54,16 +51,6 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
             )
     limit_tokens = int(config.get("max_position_embeddings") or 0)
     return PreparedRows(Path(dataset_dir), base, tokenizer, train, valid, lengths, limit_tokens)
-
-
-def few_rows(count: int) -> str:
-    """What to say before training on so few rows; "" = they are enough."""
-    if count >= _FEW_ROWS:
-        return ""
-    return (
-        f"{count:,} training rows: expect no measurable effect; about {_ENOUGH_ROWS:,} are needed. "
-        "Give 1_gen more documents, or raise questions_per_chunk."
-    )
 
 
 def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]:
