@@ -97,10 +97,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
-    """Upload the merged model with its model card in one commit; the result is its address.
-
-    A model on the hub is private unless said otherwise.
-    """
+    """Upload the merged model with its card in one commit, private unless public; its address."""
     import httpx2
     from huggingface_hub import CommitOperationAdd, HfApi, errors
 
@@ -126,11 +123,8 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
 
 def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     """Write merged/, and adapter/ if adapters were trained, of a checkpoint that each process wrote
-    a part of (SHARDED_STATE_DICT).
-
-    accelerate joins the weights alone; the base model gives config and tokenizer, the recipe the
-    adapter's settings.
-    """
+    a part of (SHARDED_STATE_DICT): accelerate joins the weights alone; the base model gives config
+    and tokenizer, the recipe the adapter's settings."""
     parts = checkpoint / "pytorch_model_fsdp_0"  # accelerate's name
     parts = parts if parts.is_dir() else checkpoint
     if not (parts / ".metadata").is_file():
