@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.cli import Parser, run_command
+from lib.engine.faults import short
 from lib.finetune.gguf_file import TYPES, own_type, require_converter, write_gguf
 from lib.finetune.merge import licence_of, save_adapter, save_model
 from lib.finetune.methods import adapter_dir, load_adapter, lora_config
@@ -32,9 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m lib.finetune.export", description=__doc__)
     add = parser.add_argument
     add("folder", nargs="?", metavar="FOLDER", help="a student or a model; default: of --run")
-    add(
-        "--run", dest="run_name", metavar="NAME", help="the student of a run; default: the last one"
-    )
+    add("--run", dest="run_name", metavar="NAME", help="a run's student; default: the last run's")
     add("--to", nargs="+", metavar=("FORMAT", "NAME"), help="gguf, or hub with a name on it")
     add("--type", choices=TYPES, help="numbers in the GGUF file; default: the model's 16 bits")
     add("--public", action="store_true", help="with --to hub: everybody may read it")
@@ -98,10 +97,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
-    """Upload the merged model with its model card in one commit; the result is its address.
-
-    A model on the hub is private unless said otherwise.
-    """
+    """Upload the merged model with its card in one commit, private unless public; its address."""
     import httpx2
     from huggingface_hub import CommitOperationAdd, HfApi, errors
 
@@ -118,22 +114,17 @@ def _push_to_hub(model_dir: Path, card: str, name: str, *, public: bool) -> str:
             )
         api.create_commit(name, operations, commit_message="Add the student")
     except (errors.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        reason = f"{status}" if status else (str(error).splitlines() or [""])[0]
         raise SetupError(
-            f"{portable(model_dir)} was not sent to {name} on the model hub ({reason}). It needs "
-            "a name like you/model, and in .env an HF_TOKEN that may write."
+            f"{portable(model_dir)} was not sent to {name} on the model hub ({short(error)}). It "
+            "needs a name like you/model, and in .env an HF_TOKEN that may write."
         ) from None
     return f"{api.endpoint}/{name}"
 
 
 def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     """Write merged/, and adapter/ if adapters were trained, of a checkpoint that each process wrote
-    a part of (SHARDED_STATE_DICT).
-
-    accelerate joins the weights alone; the base model gives config and tokenizer, the recipe the
-    adapter's settings.
-    """
+    a part of (SHARDED_STATE_DICT): accelerate joins the weights alone; the base model gives config
+    and tokenizer, the recipe the adapter's settings."""
     parts = checkpoint / "pytorch_model_fsdp_0"  # accelerate's name
     parts = parts if parts.is_dir() else checkpoint
     if not (parts / ".metadata").is_file():
@@ -175,8 +166,8 @@ def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
     # Writes config.json, and no lm_head.weight that is tied to the embeddings
     save_model(model, folder / "merged", tokenizer=tokenizer)
     about = f"---\nbase_model: {base.name}\nlicense: {licence_of(base.folder)}\n---\n\n"
-    what = f"{checkpoint.name} of a training of {base.name}"
-    write_text(folder / "README.md", f"{about}# {what}\n")
+    title = f"# {checkpoint.name} of a training of {base.name}\n"
+    write_text(folder / "README.md", about + title)
 
 
 def _model_dir(folder: str | None, run_name: str | None) -> Path:
@@ -205,8 +196,7 @@ def _new_folder(out: Path | None, name: str) -> Path:
 
 def _card(model_dir: Path) -> str:
     """The model card of the merged student, with its evaluation if a run here has one."""
-    of_student = model_dir.parent / "README.md"
-    path = of_student if model_dir.name == "merged" else model_dir / "README.md"
+    path = (model_dir.parent if model_dir.name == "merged" else model_dir) / "README.md"
     card = path.read_text(encoding="utf-8") if path.is_file() else ""
     card = card or f"---\nlicense: {licence_of(model_dir)}\n---\n\n# {_name_of(model_dir)}\n"
     if not (said := evaluation_of(model_dir)):

@@ -1,9 +1,6 @@
-"""Run by .venv-gguf/bin/python, where llama.cpp's converter is:
-MODEL_DIR OUTFILE TYPE NAME BOS SPACE.
-
-It imports nothing of ours. BOS is 1 if a prompt begins with the token of that name, SPACE if the
-tokenizer puts a space before its text.
-"""
+"""`python gguf_converter.py MODEL_DIR OUTFILE TYPE NAME BOS SPACE`, in .venv-gguf: nothing of ours
+is there. BOS is 1 if a prompt begins with the token of that name, SPACE if the tokenizer puts a
+space before its text."""
 
 import json
 import sys
@@ -31,10 +28,8 @@ def main() -> None:
 
 
 def _recognise_by_definition() -> None:
-    """llama.cpp knows tokenizers by a hash of the ids of one text, so never one of our own.
-
-    Of an unknown hash the definition decides; one that is not in the list stays an error.
-    """
+    """llama.cpp knows tokenizers by a hash of the ids of one text. Of an unknown one (ours), the
+    definition decides; one that is not in the list stays an error."""
     from conversion.base import TextModel
 
     by_hash = TextModel.get_vocab_base_pre
@@ -73,9 +68,8 @@ def _read_sentence_pieces() -> None:
     Phi3MiniModel.set_vocab = set_vocab  # its own wants tokenizer.model
 
 
-def _tokenizer(converter: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((converter.dir_model / "tokenizer.json").read_text("utf-8"))
-    return found
+def _tokenizer(converter: Any) -> Any:
+    return json.loads((converter.dir_model / "tokenizer.json").read_text("utf-8"))
 
 
 def _has_pieces(converter: Any) -> bool:

@@ -16,7 +16,6 @@ from lib.store import read_json
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 _STEP_TOKENS, _UNKNOWN_TOKENS = 1024, 4096  # of num_ctx: it is a multiple, or the rows are unknown
-_SYSTEM, _USER, _ANSWER, _NEXT = "system-7391", "user-7391", "answer-7391", "next-7391"
 
 
 def converter_python() -> Path:
@@ -131,7 +130,7 @@ def go_template(tokenizer: Any) -> str:
     GGUF file adds the first token.
     """
     roles = ("system", "user", "assistant", "user")
-    texts = (_SYSTEM, _USER, _ANSWER, _NEXT)
+    texts = system, user, answer, _ = "system-7391", "user-7391", "answer-7391", "next-7391"
     messages: list[Message] = [{"role": r, "content": t} for r, t in zip(roles, texts, strict=True)]
 
     def text(count: int, *, prompt: bool = True) -> str:
@@ -144,19 +143,19 @@ def go_template(tokenizer: Any) -> str:
         raise ValueError("it does not write each message once, in their order, as it is")
     before, between, asks, then, asks_again = pieces
     asked = text(2)
-    ask = asked.rpartition(_USER)[2]
+    ask = asked.rpartition(user)[2]
     # Llama 2 writes the space before an answer with the answer.
-    if asked != f"{before}{_SYSTEM}{between}{_USER}{ask}" or asks.rstrip() != ask.rstrip():
+    if asked != f"{before}{system}{between}{user}{ask}" or asks.rstrip() != ask.rstrip():
         raise ValueError("it writes the first exchange differently when another follows")
-    end = text(3, prompt=False).rpartition(_ANSWER)[2]
+    end = text(3, prompt=False).rpartition(answer)[2]
     if asks_again != ask or not then.startswith(end):
         raise ValueError("it writes the second exchange differently than the first")
     if any(sign in conversation for sign in ("{{", '"""')):
         raise ValueError('it writes {{ or """, which a Modelfile cannot hold')
     opening = then[len(end) :]
-    system = f"{{{{ if .System }}}}{before}{{{{ .System }}}}{between}"
+    first = f"{{{{ if .System }}}}{before}{{{{ .System }}}}{between}"
     otherwise = f"{{{{ else }}}}{opening}{{{{ end }}}}"
-    return f"{system}{otherwise}{{{{ .Prompt }}}}{ask}{{{{ .Response }}}}{end}"
+    return f"{first}{otherwise}{{{{ .Prompt }}}}{ask}{{{{ .Response }}}}{end}"
 
 
 def what_is_added(tokenizer: Any) -> tuple[bool, bool]:

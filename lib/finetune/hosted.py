@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.engine.budget import BYTES_PER_TOKEN
+from lib.engine.prices import load_prices
 from lib.engine.sdk import sdk_client
 from lib.finetune.jobs import Lines, explained, jsonl, loss_curve, submitted, wait
 from lib.finetune.rows import training_messages
@@ -55,7 +56,6 @@ class HostedStudent:
     history: list[HistoryPoint]  # of the first job
     seconds: float  # of all jobs
     rows: HostedRows
-    reused: bool  # it had been trained before
 
     @property
     def state(self) -> dict[str, str | None]:
@@ -124,7 +124,7 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
     settings = require_service(recipe)
     steps = _steps(rows, recipe, settings.address)
     last = steps[-1]
-    if reused := last.is_done:
+    if last.is_done:
         print(f"{portable(last.target)} is there already: nothing to train.", flush=True)
     else:
         service = service_of(settings.base_url)
@@ -140,7 +140,6 @@ def train_hosted(rows: HostedRows, recipe: Recipe) -> HostedStudent:
         history=read_jsonl(last.target / "metrics.jsonl"),
         seconds=last.job["seconds"],
         rows=rows,
-        reused=reused,
     )
 
 
@@ -179,7 +178,7 @@ def _check(steps: list[_Step], base: str, recipe: Recipe, service: Service) -> N
                 f"{service.min_rows}. Give 1_gen more documents, or raise questions_per_chunk."
             )
     tokens = sum(step.tokens for step in steps)
-    cost, currency = service.cost(base, tokens)
+    cost, currency = service.cost(base, tokens), load_prices().currency
     said = f"cost unknown: no price for '{base}' in hosted.yaml"
     if cost is not None:
         said = f"about {cost:,.2f} {currency} (prices of {service.as_of})"
@@ -205,7 +204,7 @@ def _run(client: Any, step: _Step, rows: HostedRows, *, timeout_s: float) -> Non
     earlier = before.job if before else {"fine_tuned_model": rows.base, "seconds": 0}
     started_from = earlier["fine_tuned_model"]
     asked = step.asked | {"model": started_from}
-    job = submitted(client, train=step.train, valid=step.valid, asked=asked, name=step.name)
+    job = submitted(client, step.train, step.valid, asked, step.name)
     job = wait(client, job, timeout_s=timeout_s)
     curve = loss_curve(client, job.id)
     seconds = max(0, (job.finished_at or job.created_at) - job.created_at)

@@ -49,9 +49,7 @@ def explained(settings: EndpointSettings, model: str, service: Service) -> Itera
     raise SetupError(said.rstrip())
 
 
-def submitted(
-    client: Any, *, train: Lines, valid: Lines = (), asked: Mapping[str, Any], name: str
-) -> Any:
+def submitted(client: Any, train: Lines, valid: Lines, asked: Mapping[str, Any], name: str) -> Any:
     """The job of this name, submitted once also if a run was killed in between."""
     import openai
 
@@ -59,13 +57,11 @@ def submitted(
 
     def found() -> Any:
         kept_id = kept.read_text(encoding="utf-8") if kept.exists() else ""
-        listed = islice(client.fine_tuning.jobs.list(limit=100), _LISTED)
-        ours = (
-            job
-            for job in listed
-            if job.id == kept_id or (job.metadata or {}).get("openbook") == name
-        )
-        return next((job for job in ours if job.status not in _WITHOUT_MODEL), None)
+        for job in islice(client.fine_tuning.jobs.list(limit=100), _LISTED):
+            is_ours = job.id == kept_id or (job.metadata or {}).get("openbook") == name
+            if is_ours and job.status not in _WITHOUT_MODEL:
+                return job
+        return None
 
     if job := found():
         print(f"job {job.id} is there already: waiting on", flush=True)

@@ -39,18 +39,14 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> Any:
 
 
 def run_training(rows: PreparedRows | HostedRows, recipe: Recipe) -> Any:
-    """Train the student with `python -m lib.finetune.train CONFIG`, or as a job of a service; or
-    find it.
-
-    Of several GPUs this takes one, and prints the command that takes all. Returns a Trained or a
-    HostedStudent.
-    """
+    """Train with `python -m lib.finetune.train CONFIG`, on one GPU, or as a job of a service; or
+    find the student. Returns a Trained or a HostedStudent."""
     if isinstance(rows, HostedRows):
         return train_hosted(rows, recipe)
     import torch
 
-    if student_dir(rows, recipe).exists():
-        print(f"{portable(student_dir(rows, recipe))} is there already: nothing to train.")
+    if (target := student_dir(rows, recipe)).exists():
+        print(f"{portable(target)} is there already: nothing to train.")
         return find_trained(rows, recipe, reused=True)
     config_path = home() / "runs" / recipe.run_name / "training.json"
     write_json(config_path, notebook_values(recipe, "2_finetune"))

@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.finetune.methods import load_adapter
-from lib.finetune.model_files import (
-    WEIGHT_FILES,
-    load_weights,
-    missing_in_folder,
-    trains_a_part,
-)
+from lib.finetune.model_files import WEIGHT_FILES, load_weights, missing_in_folder
 from lib.finetune.rows import PreparedRows
 from lib.finetune.students import Base
 from lib.finetune.watch import HistoryPoint, validation_said
@@ -120,8 +115,11 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
     target = home() / "artefacts" / "baselines" / f"{name}-{fingerprint(made_of)}"
     if missing_in_folder(target):  # also where the base was moved, and a link leads nowhere
         shutil.rmtree(target, ignore_errors=True)
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        config = AutoConfig.from_pretrained(str(base.folder), trust_remote_code=False)
+        part = AutoModelForCausalLM._model_mapping[type(config)].config_class is not type(config)
         with building(target) as scratch:
-            part = trains_a_part(base.folder)
             for path in sorted(base.folder.iterdir()):
                 of_whole = path.suffix == ".safetensors" or path.name in _OF_WHOLE
                 if path.is_file() and not (part and of_whole):

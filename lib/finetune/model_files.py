@@ -1,13 +1,11 @@
 """A model's folder: whether it is whole, as far as names, sizes and starts of files tell."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lib.settings import PROJECT_DIR, SetupError, portable
+from lib.settings import SetupError, portable
 from lib.store import read_json
 
-EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 WEIGHT_FILES = _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _TOKENIZERS = "tokenizer.json", "tokenizer.model"
 NEEDED = (("config.json",), WEIGHT_FILES, _TOKENIZERS)  # of each one
@@ -28,18 +26,12 @@ def missing_in_folder(folder: Path) -> str:
             f"{folder} holds an adapter beside its model (adapter_config.json), which transformers "
             "would load on top of it. Move the adapter's files into a folder of their own."
         )
-    for path in (folder / name for name in _OBJECTS if (folder / name).is_file()):
-        with suppress(ValueError):
-            if isinstance(read_json(path), dict):
-                continue
-        return f"{path} is not a JSON object. Copy or download it again."
-    tokenizers = [folder / name for name in _TOKENIZERS if (folder / name).is_file()]
-    wrong = (
-        f"{path} {said}"
-        for path in (*_weight_files(folder), *tokenizers)
-        if (said := wrong_content(path))
-    )
-    return next(wrong, "")
+    small = [folder / name for name in (*_OBJECTS, *_TOKENIZERS) if (folder / name).is_file()]
+    return _first_wrong(small) or _first_wrong(_weight_files(folder))
+
+
+def _first_wrong(paths: list[Path]) -> str:
+    return next((f"{path} {said}" for path in paths if (said := wrong_content(path))), "")
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -61,9 +53,11 @@ def wrong_content(path: Path) -> str:
     try:
         if path.suffix == ".safetensors":
             _shapes(path)
-    except SafetensorError:
+        elif path.name in _OBJECTS and not isinstance(read_json(path), dict):
+            raise ValueError
+    except (SafetensorError, ValueError):
         size = f"{path.stat().st_size:,} bytes"
-        return f"is cut off, or not a file of weights: {size}. Copy or download it again."
+        return f"is cut off or damaged ({size}). Copy or download it again."
     return ""
 
 
@@ -84,15 +78,6 @@ def text_config(model_dir: Path) -> dict[str, Any]:
     """config.json; of a model that also sees, its part that is a language model."""
     config: dict[str, Any] = read_json(model_dir / "config.json")
     return config.get("text_config") or config
-
-
-def trains_a_part(model_dir: Path) -> bool:
-    """Whether `load_weights` gives a part of the model: of one that also sees, the one for text."""
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    config = AutoConfig.from_pretrained(str(model_dir), trust_remote_code=False)
-    whole = AutoModelForCausalLM._model_mapping[type(config)].config_class
-    return whole is not type(config)
 
 
 def load_weights(model_dir: Path, **options: Any) -> Any:

@@ -14,8 +14,6 @@ from lib.finetune.train import parser_of, recipe_of, train
 from lib.settings import SetupError, home
 from lib.text import one_line
 
-_RESTARTS = 3
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of("on_ray", __doc__)
@@ -33,14 +31,13 @@ def _train(options: argparse.Namespace) -> None:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
+    on_gpu = "GPU" in ray.cluster_resources()
     trainer = TorchTrainer(
         lambda: train(recipe),
-        scaling_config=ScalingConfig(
-            num_workers=options.processes, use_gpu="GPU" in ray.cluster_resources()
-        ),
+        scaling_config=ScalingConfig(num_workers=options.processes, use_gpu=on_gpu),
         run_config=RunConfig(
             storage_path=str(home() / "artefacts" / "ray"),
-            failure_config=FailureConfig(max_failures=_RESTARTS),
+            failure_config=FailureConfig(max_failures=3),
         ),
     )
     try:

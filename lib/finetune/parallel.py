@@ -1,7 +1,7 @@
 """Several processes: how they share the work, and that they really do."""
 
 import os
-from itertools import pairwise
+import re
 from typing import Any
 
 from lib.recipe import Recipe
@@ -16,8 +16,7 @@ def processes_wanted() -> int:
 
 
 def parallel_arguments(recipe: Recipe) -> dict[str, Any]:
-    """What transformers takes of `infra/accelerate/<parallel>.yaml`, also without
-    `accelerate launch`."""
+    """`infra/accelerate/<parallel>.yaml` for transformers, also without `accelerate launch`."""
     if recipe.parallel == "ddp" or processes_wanted() == 1:
         return {}
     if recipe.parallel == "zero3":
@@ -46,11 +45,11 @@ def _typed_processes() -> int:
     import psutil
 
     try:
-        words = psutil.Process(os.getppid()).cmdline()
+        command = " ".join(psutil.Process(os.getppid()).cmdline())
     except psutil.Error:
         return 1
-    typed = [after for word, after in pairwise(words) if word == "--num_processes"]
-    return int(typed[0]) if typed and typed[0].isdigit() else 1
+    typed = re.search(r" --num_processes[ =](\d+)", command)
+    return int(typed[1]) if typed else 1
 
 
 def require_divided(model: Any, parallel: str) -> None:

@@ -15,9 +15,6 @@ from lib.settings import SetupError, portable
 from lib.store import file_sha256
 from lib.threads import tune_threads
 
-# docs/experiments.md: 1,203 rows had a clear effect; 319 lowered the loss by a quarter.
-_FEW_ROWS, _ENOUGH_ROWS = 500, 1000
-
 
 @dataclass(frozen=True)
 class PreparedRows:
@@ -44,30 +41,16 @@ def prepare_rows(dataset_dir: Path, recipe: Recipe) -> PreparedRows:
     train, valid = tokens("train"), tokens("valid")
     lengths = measure_lengths([*train, *valid])
     config = text_config(base.folder)
-    _require_embeddings([*train, *valid], int(config.get("vocab_size") or 0), tokenizer)
-    limit_tokens = int(config.get("max_position_embeddings") or 0)
-    return PreparedRows(Path(dataset_dir), base, tokenizer, train, valid, lengths, limit_tokens)
-
-
-def _require_embeddings(rows: Sequence[TokenRow], vocab_size: int, tokenizer: Any) -> None:
-    """Stop at a token that the model has no embedding for: a GPU would say only that it failed."""
-    for row in rows if vocab_size else ():
-        if (last := max(row.input_ids)) >= vocab_size:
+    vocab_size = int(config.get("vocab_size") or 0)
+    for row in (*train, *valid):  # of a token without an embedding a GPU says only that it failed
+        if vocab_size and (last := max(row.input_ids)) >= vocab_size:
             raise SetupError(
                 f"{row.id} has token {last:,} ({tokenizer.convert_ids_to_tokens(last)}), and the "
                 f"model has {vocab_size:,} (vocab_size in config.json): tokens were added to the "
                 "tokenizer alone. Take the model's own tokenizer, or resize its embeddings."
             )
-
-
-def few_rows(count: int) -> str:
-    """What to say before training on so few rows; "" = they are enough."""
-    if count >= _FEW_ROWS:
-        return ""
-    return (
-        f"{count:,} training rows: expect no measurable effect; about {_ENOUGH_ROWS:,} are needed. "
-        "Give 1_gen more documents, or raise questions_per_chunk."
-    )
+    limit_tokens = int(config.get("max_position_embeddings") or 0)
+    return PreparedRows(Path(dataset_dir), base, tokenizer, train, valid, lengths, limit_tokens)
 
 
 def training_messages(dataset_dir: Path, split: str) -> dict[str, list[Message]]:
@@ -136,15 +119,12 @@ def check_lengths(rows: PreparedRows, max_length_tokens: int) -> int:
 
     A row that is cut loses its completion, which is at its end, and teaches nothing.
     """
-    longest_tokens = rows.lengths.max_total_tokens
-    for limit, who, remedy in (
-        (rows.model_limit_tokens, "the model reads at most", "take a model that reads more"),
-        (max_length_tokens, "max_length_tokens is", "raise max_length_tokens"),
-    ):
-        if 0 < limit < longest_tokens:
-            raise SetupError(
-                f"{rows.lengths.longest_row} has {longest_tokens:,} tokens and {who} {limit:,}, so "
-                "its completion would be cut. Lower num_distractors or chunk_chars in 1_gen, or "
-                f"{remedy}."
-            )
-    return max_length_tokens or longest_tokens
+    longest, reads = rows.lengths.max_total_tokens, rows.model_limit_tokens
+    if longest > min(reads or longest, max_length_tokens or longest):
+        raise SetupError(
+            f"{rows.lengths.longest_row} has {longest:,} tokens and max_length_tokens is "
+            f"{max_length_tokens:,} (0: no limit), the model reads at most {reads:,} (0: unknown), "
+            "so its completion would be cut. Lower num_distractors or chunk_chars in 1_gen, raise "
+            "max_length_tokens, or take a model that reads more."
+        )
+    return max_length_tokens or longest

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.faults import short
-from lib.engine.prices import load_prices
 from lib.engine.transport import entra_token
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR, SetupError, home
@@ -31,10 +30,10 @@ class Service:
     def trains_on_preferences(self, model: str) -> bool:
         return any(fnmatchcase(_DATED.sub("", model), name) for name in self.dpo)
 
-    def cost(self, model: str, tokens: int) -> tuple[float | None, str]:
-        """(what training so many tokens costs, None = unknown; the currency)."""
+    def cost(self, model: str, tokens: int) -> float | None:
+        """Of training so many tokens, in the currency of prices.yaml; None = unknown."""
         price = (self.models.get(_DATED.sub("", model)) or {}).get("price")
-        return price and tokens * price / 1e6, load_prices().currency
+        return price and tokens * price / 1e6
 
     def endings(self, model: str) -> str:
         """The dates after which this is over; "" = none is known."""
@@ -76,9 +75,9 @@ def hosted_base(model: str) -> str:
 def require_service(recipe: Recipe) -> EndpointSettings:
     """Where the jobs run: the student's endpoint, whose key the baseline needs, too."""
     try:
+        roles = "student", "baseline"
         settings, baseline = (
-            endpoint_settings(role, deployment=recipe.student_model)
-            for role in ("student", "baseline")
+            endpoint_settings(it, deployment=recipe.student_model) for it in roles
         )
     except SetupError as error:
         raise SetupError(f"{error} In Azure, `azd up` makes one (docs/cloud.md).") from None

@@ -24,9 +24,7 @@ from lib.finetune.tokens import TokenRow
 _LEAST_SHARE = 0.8
 # A row that would shorten a context to less than this part has another context.
 _KEPT_SHARE = 0.9
-
 _CONTEXT, _PADDING = 0, -1  # the branches are 1, 2, …
-
 # Lengths are multiples of it: few shapes, as oneDNN caches a kernel for each (2.1 GB for 1.4).
 TOKEN_BLOCK = 64
 _BY_PARTS = "context_then_branches"
@@ -43,10 +41,6 @@ class TrainingSequence:
     def num_tokens(self) -> int:
         own = sum(len(row.input_ids) for row in self.rows)
         return own - (len(self.rows) - 1) * self.context_tokens
-
-    @property
-    def num_learned(self) -> int:
-        return sum(len(row.input_ids) - row.prompt_tokens for row in self.rows)
 
     @property
     def columns(self) -> dict[str, list[int]]:
@@ -125,20 +119,18 @@ def sharing_note(sequences: Sequence[TrainingSequence]) -> str:
 def why_not_shared(model: Any) -> str:
     """Why this model, without adapters, cannot train on shared contexts; "" = it can."""
     config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ())
-    if config._attn_implementation not in ("sdpa", "eager"):
-        return f"attention by {config._attn_implementation} takes no such mask"
+    kinds = {*(getattr(config, "layer_types", None) or ())}
+    by_other = ("alibi", "attention_chunk_size", "attention_types")  # the last: GPT-Neo's windows
     if (
-        kinds - {"full_attention", "sliding_attention"}
-        or getattr(model, "_is_stateful", False)
-        or getattr(config, "attention_chunk_size", None)
-        or getattr(config, "attention_types", None)  # GPT-Neo's windows count places
+        kinds <= {"full_attention", "sliding_attention"}
+        and config._attn_implementation in ("sdpa", "eager")
+        and "position_ids" in inspect.signature(model.forward).parameters
+        and not getattr(model, "_is_stateful", False)
+        and not any(getattr(config, name, None) for name in by_other)
     ):
-        return f"not all layers of {config.model_type} attend by a mask"
-    told = inspect.signature(model.forward).parameters
-    if "position_ids" not in told or getattr(config, "alibi", False):
-        return f"{config.model_type} takes no positions"
-    return ""
+        return ""
+    how = f"{config.model_type}, {config._attn_implementation}"
+    return f"not all layers attend by a mask and by positions ({how})"
 
 
 def attend_by_parts(model: Any) -> None:
@@ -175,10 +167,9 @@ def attend_by_parts(model: Any) -> None:
 def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
     """What a model is told beside the tokens; nothing for a batch of plain rows.
 
-    Each token sees the context and its own branch, up to itself. The mask is (sequences, 1, tokens,
-    tokens): bool (True = seen) for SDPA, added to the scores for eager attention; a dict of them by
-    layer type where a model mixes full and sliding attention. A sliding window counts positions,
-    not places. After `attend_by_parts`, a mask that has no window begins behind the context.
+    The mask is (sequences, 1, tokens, tokens): bool (True = seen) for SDPA, added to the scores for
+    eager attention; a dict of them by layer type where a model mixes full and sliding attention. A
+    window counts positions. After `attend_by_parts`, other masks begin behind the context.
     """
     if "branches" not in batch:
         return {}

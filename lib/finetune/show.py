@@ -94,6 +94,5 @@ def plot_training(*, run_name: str) -> Picture:
     """The loss curve of the run's student, or a sentence when it was not trained here."""
     if "STUDENT_MODEL_DIR" not in read_state(run_name):
         return Picture("", "The student was not trained in this run.")
-    return plot_loss(
-        read_jsonl(require_path("STUDENT_MODEL_DIR", run_name).parent / "metrics.jsonl")
-    )
+    student_dir = require_path("STUDENT_MODEL_DIR", run_name).parent
+    return plot_loss(read_jsonl(student_dir / "metrics.jsonl"))

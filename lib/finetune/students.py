@@ -9,12 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lib.endpoints import is_set_by_user
-from lib.finetune.model_files import (
-    EMBEDDED_MODEL_DIR,
-    NEEDED,
-    missing_in_folder,
-    weight_shapes,
-)
+from lib.finetune.model_files import NEEDED, missing_in_folder, weight_shapes
 from lib.finetune.services import hosted_base, require_service
 from lib.finetune.tokens import end_token_ids, load_tokenizer
 from lib.recipe import Recipe
@@ -22,6 +17,7 @@ from lib.settings import PROJECT_DIR, SetupError, expanded, home, portable
 from lib.state import environment, read_state, require_path
 from lib.store import folder_fingerprint
 
+EMBEDDED_MODEL_DIR = PROJECT_DIR / "offline" / "student"
 GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
 # Weights in safetensors only: a pickle runs code when it is loaded.
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]

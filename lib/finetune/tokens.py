@@ -74,10 +74,9 @@ def _read_template(template_path: str) -> str:
 
 def rendered(tokenizer: Any, messages: Sequence[Message], *, prompt: bool = True) -> str:
     """The messages as text; of a prompt, up to where the answer begins. ValueError: refused."""
+    how = {"add_generation_prompt": prompt, "tokenize": False}
     try:
-        return str(
-            tokenizer.apply_chat_template(messages, add_generation_prompt=prompt, tokenize=False)
-        )
+        return str(tokenizer.apply_chat_template(messages, **how))
     except Exception as error:
         raise ValueError(one_line(str(error))) from None
 

@@ -25,9 +25,6 @@ from lib.finetune.watch import never_stops_training
 from lib.recipe import Recipe
 from lib.settings import SetupError, home
 
-_CHECKPOINTS = 10  # of a training, where save_steps is 0
-_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
 
 def make_trainer(
     rows: PreparedRows, recipe: Recipe, *, output_dir: Path, callbacks: list[Any]
@@ -38,14 +35,15 @@ def make_trainer(
     from transformers import EarlyStoppingCallback, PrinterCallback
     from transformers.integrations import get_reporting_integration_callbacks
 
-    arguments = _trainer_arguments(rows, recipe, output_dir)
+    process = PartialState()
+    rows_per_update = recipe.batch_size * recipe.gradient_accumulation_steps * process.num_processes
+    arguments = _trainer_arguments(rows, recipe, output_dir, rows_per_update)
     if recipe.report_to == "tensorboard":  # its own default is the scratch folder, which is deleted
         log_dir = home() / "runs" / recipe.run_name / "tensorboard" / output_dir.stem.lstrip(".")
         os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(log_dir))
     if recipe.early_stop_patience and rows.valid:
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
     model, lora = load_model(rows, recipe)
-    process = PartialState()
     sequences = training_sequences(model, rows.train, recipe, process.print)
     if shares := any(sequence.context_tokens for sequence in sequences):
         attend_by_parts(model)
@@ -67,12 +65,13 @@ def make_trainer(
     trainer.step_batches = StepBatches(
         sequences,
         rows_per_step=recipe.batch_size,
-        rows_per_update=_rows_per_update(recipe),
+        rows_per_update=rows_per_update,
         processes=process.num_processes,
         seed=recipe.seed,
         epoch=lambda: int(trainer.state.epoch or 0),
     )
-    trainer.valid_tokens = sum(one.num_learned for one in valid) / max(1, len(valid))
+    learned = sum(len(row.input_ids) - row.prompt_tokens for row in rows.valid)
+    trainer.valid_tokens = learned / max(1, len(valid))
     trainer.remove_callback(PrinterCallback)  # the watch prints
     trackers = tuple(get_reporting_integration_callbacks(trainer.args.report_to))
     for callback in trainer.callback_handler.callbacks:
@@ -160,23 +159,19 @@ def _completion_trainer(parallel: str, **options: Any) -> Any:
     return CompletionTrainer(**options)
 
 
-def _rows_per_update(recipe: Recipe) -> int:
-    from accelerate import PartialState
-
-    steps = recipe.gradient_accumulation_steps * PartialState().num_processes
-    return recipe.batch_size * steps
-
-
-def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> Any:
+def _trainer_arguments(
+    rows: PreparedRows, recipe: Recipe, output_dir: Path, rows_per_update: int
+) -> Any:
     from trl import SFTConfig
 
-    an_epoch = math.ceil(len(rows.train) / _rows_per_update(recipe))
+    an_epoch = math.ceil(len(rows.train) / rows_per_update)
     updates = recipe.max_steps or math.ceil(an_epoch * recipe.num_epochs)
     eval_steps = recipe.eval_steps or max(1, math.ceil(updates / 4))
-    save_steps = recipe.save_steps or max(1, math.ceil(updates / _CHECKPOINTS))
+    save_steps = recipe.save_steps or max(1, math.ceil(updates / 10))
     shared = shared_arguments(recipe, output_dir, updates=updates)
     if not shared["use_cpu"]:
         shared["activation_checkpointing"] = recomputes(rows, recipe)
+    schedule = recipe.learning_rate_schedule
     keeps_best = bool(recipe.early_stop_patience and rows.valid)
     return SFTConfig(
         **shared,
@@ -186,7 +181,7 @@ def _trainer_arguments(rows: PreparedRows, recipe: Recipe, output_dir: Path) -> 
         num_train_epochs=recipe.num_epochs,
         max_steps=recipe.max_steps or -1,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type=_SCHEDULES[recipe.learning_rate_schedule],
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(schedule, schedule),
         per_device_eval_batch_size=recipe.batch_size,
         remove_unused_columns=False,  # the trainer uses some that the model does not
         optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
@@ -232,17 +227,14 @@ def shared_arguments(recipe: Recipe, output_dir: Path, *, updates: int) -> dict[
 
 
 def training_dir(target: Path, processes: int, parallel: str) -> Path:
-    """The scratch folder of a student that is being trained, beside it and named after the same
-    fingerprint: other rows or settings never find its checkpoints, nor another number of processes,
-    which makes larger updates, or another way to share the work, which writes other files."""
+    """The scratch folder of a student that is being trained. Other rows or settings never find its
+    checkpoints, nor another number of processes, or another way to share the work."""
     among = f"-{processes}-{parallel}" if processes > 1 else ""
     return target.parent / f".{target.name}.training{among}"
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole one. A kill may leave one without its state, which is written last; a power
-    cut, or a copy, parts of its files, with which training would fail, or go on as if at its start.
-    """
+    """The newest whole one: with parts of the files training would fail, or begin anew unsaid."""
     steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
     return next((steps[step] for step in sorted(steps, reverse=True) if _whole(steps[step])), None)
 

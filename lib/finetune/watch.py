@@ -36,15 +36,10 @@ def plain_output() -> Iterator[None]:
 
     # On a CPU it asks for kernels of a hub.
     stdlib_logging.getLogger("bitsandbytes").setLevel(stdlib_logging.ERROR)
-    bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        if bars:
-            logging.enable_progress_bar()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def never_stops_training(tracker: Any, name: str) -> None:

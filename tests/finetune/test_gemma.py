@@ -42,7 +42,7 @@ def test_adapters_are_trained_merged_and_end_where_a_server_stops(
     trained = train(gemma_dir, dataset_dir, num_epochs=2.0)
     validation = losses(trained)
     assert validation[-1] < 0.8 * validation[0]
-    adapter = read_json(trained.adapter_dir / "adapter_config.json") if trained.adapter_dir else {}
+    adapter = read_json(trained.model_dir.parent / "adapter" / "adapter_config.json")
     linear = {f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")}
     assert {name.rpartition(".")[2] for name in adapter["target_modules"]} == linear
     student = AutoModelForCausalLM.from_pretrained(trained.model_dir)

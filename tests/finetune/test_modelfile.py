@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.finetune.gguf_file import go_template, modelfile
-from lib.finetune.model_files import EMBEDDED_MODEL_DIR
+from lib.finetune.students import EMBEDDED_MODEL_DIR
 from lib.prompts.control_tokens import read_tokenizer
 from lib.prompts.student import ALPACA_CHAT_TEMPLATE, PLAIN_CHAT_TEMPLATE, student_messages
 

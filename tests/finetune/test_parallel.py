@@ -193,7 +193,7 @@ def test_zero3_gets_its_values_from_the_training(
     from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
 
     recipe = Recipe(student_model=str(model_dir), parallel="zero3", **KNOBS)
-    arguments = _trainer_arguments(prepare_rows(dataset_dir, recipe), recipe, tmp_path)
+    arguments = _trainer_arguments(prepare_rows(dataset_dir, recipe), recipe, tmp_path, 2)
     # transformers' class alone has no base class where DeepSpeed is not installed
     read: Any = type("Read", (HfTrainerDeepSpeedConfig, HfDeepSpeedConfig), {"mismatches": []})
     zero3 = read.__new__(read)

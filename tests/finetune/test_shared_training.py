@@ -31,7 +31,9 @@ def test_rows_that_share_contexts_are_trained_as_one_sequence(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = train(model_dir, write_dataset_of_contexts(tmp_path), num_epochs=3.0)
-    assert "24 rows share 8 contexts: 2." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "24 training rows: expect no measurable effect" in said
+    assert "24 rows share 8 contexts: 2." in said
     assert [point["step"] for point in trained.history][-1] == 18  # as many as of separate rows
     assert losses(trained, "loss")[-1] < 0.7 * losses(trained, "loss")[0]
     text = (trained.model_dir.parent / "trained_row.txt").read_text()

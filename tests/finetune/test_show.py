@@ -90,7 +90,7 @@ def test_what_was_learnt_are_the_figures_of_the_training(
 ) -> None:
     rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
     history = [{"step": float(i), "validation_loss": loss} for i, loss in enumerate(losses)]
-    trained = Trained(None, model_dir, model_dir, history, 83.4, rows, reused=False)
+    trained = Trained(model_dir, model_dir, history, 83.4, rows, reused=False)
     said = show_learned(trained).data
     assert f"{len(rows.train)} rows were trained in 1:23" in said
     assert str(rows.lengths) in said

@@ -161,7 +161,7 @@ def harm(folder: Path, what: str) -> str:
     whole = weights.read_bytes()
     if what == "cut off":
         weights.write_bytes(whole[:-1])
-    elif what == "or not a file of weights":
+    elif what == "or damaged":
         weights.write_bytes(b"\x10\0\0\0\0\0\0\0<html>no such file</html>")
     elif what == "pointer of Git LFS":
         weights.write_bytes(LFS)
@@ -173,7 +173,7 @@ def harm(folder: Path, what: str) -> str:
         shards = {"a": "x.safetensors", "b": "y.safetensors"}
         write_json(folder / "model.safetensors.index.json", {"weight_map": shards})
         return "y.safetensors"
-    elif what == "is not a JSON object":
+    elif what == "is cut off or damaged":
         weights.unlink()
         (folder / "model.safetensors.index.json").write_text('{"weight_map": {')
         return "model.safetensors.index.json"
@@ -188,8 +188,8 @@ def harm(folder: Path, what: str) -> str:
 @pytest.mark.parametrize(
     "what",
     [
-        *("cut off", "or not a file of weights", "pointer of Git LFS", "pointer"),
-        *("is not there", "is not a JSON object", "holds no", "holds an adapter beside"),
+        *("cut off", "or damaged", "pointer of Git LFS", "pointer"),
+        *("is not there", "is cut off or damaged", "holds no", "holds an adapter beside"),
     ],
 )
 def test_a_damaged_model_is_told_before_anything_is_paid(
@@ -230,7 +230,7 @@ def test_a_config_that_was_cut_off_is_told(
 ) -> None:
     shutil.copytree(model_dir, tmp_path / "m")
     (tmp_path / "m" / name).write_text(text)
-    assert f"m/{name} is not a JSON object" in missing(str(tmp_path / "m"))
+    assert f"m/{name} is cut off or damaged" in missing(str(tmp_path / "m"))
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_told(model_dir: Path, tmp_path: Path) -> None:

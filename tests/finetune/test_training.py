@@ -54,8 +54,7 @@ def test_the_loss_falls_and_validation_is_measured_along(student: Trained) -> No
 
 def test_the_students_folder_is_whole(student: Trained, model_dir: Path) -> None:
     folder = student.model_dir.parent
-    assert student.adapter_dir is not None
-    assert (student.adapter_dir / "adapter_model.safetensors").is_file()
+    assert (student.model_dir.parent / "adapter" / "adapter_model.safetensors").is_file()
     assert (student.model_dir / "model.safetensors").is_file()
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nbase_model: lamplighter\n")
@@ -65,7 +64,7 @@ def test_the_students_folder_is_whole(student: Trained, model_dir: Path) -> None
     assert "20 of 20 are the same" in card
     for path in folder.rglob("*"):  # all of it may be passed on
         assert path.is_dir() or str(model_dir.parent).encode() not in path.read_bytes(), path
-    config = json.loads((student.adapter_dir / "adapter_config.json").read_text())
+    config = json.loads((student.model_dir.parent / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "lamplighter"
 
 
@@ -88,7 +87,9 @@ def test_the_merged_model_is_base_plus_adapter(student: Trained, model_dir: Path
     base = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
     with torch.no_grad():
         base_logits = base(**ids).logits
-        adapted = PeftModel.from_pretrained(base, str(student.adapter_dir))(**ids).logits
+        adapted = PeftModel.from_pretrained(base, str(student.model_dir.parent / "adapter"))(
+            **ids
+        ).logits
         merged = AutoModelForCausalLM.from_pretrained(student.model_dir)(**ids).logits
     assert torch.allclose(adapted, merged, atol=1e-3)
     assert not torch.allclose(base_logits, merged, atol=0.1)
@@ -118,7 +119,6 @@ def test_full_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: 
     from transformers import AutoModelForCausalLM
 
     trained = train(model_dir, dataset_dir, method="full", learning_rate=0.003)
-    assert trained.adapter_dir is None
     assert not (trained.model_dir.parent / "adapter").exists()
     assert losses(trained, "loss")[-1] < 0.7 * losses(trained, "loss")[0]
     before, after = (
