@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.estimate import free_memory_gib
 from lib.finetune.methods import load_adapter
 from lib.finetune.model_files import WEIGHT_FILES, load_weights, missing_in_folder
 from lib.finetune.rows import PreparedRows
@@ -26,8 +27,10 @@ def save_adapter(model: Any, folder: Path, base: Base, *, state: dict[str, Any] 
     """Write an adapter alone, which names its base and not a folder of this machine."""
     model.save_pretrained(folder, state_dict=state)
     (folder / "README.md").unlink(missing_ok=True)  # an unfilled template
-    config = read_json(folder / "adapter_config.json")
-    write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": base.name})
+    config = read_json(folder / "adapter_config.json") | {"base_model_name_or_path": base.name}
+    if isinstance(targets := config["target_modules"], list):  # a set's order differs each time
+        config["target_modules"] = sorted(targets)
+    write_json(folder / "adapter_config.json", config)
 
 
 def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtype: Any) -> Any:
@@ -39,7 +42,10 @@ def merge_adapter(base_dir: Path, adapter_dir: Path, *, rows: PreparedRows, dtyp
     import torch
 
     adapted = load_adapter(load_weights(base_dir, dtype=dtype), adapter_dir).eval()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.cuda.empty_cache()  # of the training
+    needed_gib = 1.2 * adapted.get_memory_footprint() / 2**30  # more than training in 4 or 8 bit
+    on_gpu = torch.cuda.is_available() and needed_gib < free_memory_gib(on_gpu=True)
+    device = "cuda" if on_gpu else "cpu"
     few = [*rows.train, *rows.valid][:_COMPARED]
     prompts = [torch.tensor([row.input_ids[: row.prompt_tokens]]) for row in few]
     answers = [_greedy(adapted.to(device), prompt) for prompt in prompts]

@@ -23,7 +23,7 @@ GEMMA_MODEL_DIR = "artefacts/models/gemma-3-270m"  # offline/gemma.py makes it
 _SMALL_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
 # Copies of the weights in other layouts (gpt-oss, Mistral), and an adapter beside them
 _HUB_COPIES = ["*/*", "consolidated*", "params.json", "tekken.json", "adapter_*"]
-_HUB_WAIT_S = 120.0  # for all files but the weights
+_HUB_WAIT_S, _DOWNLOAD_WAIT_S = 8.0, 120.0  # for the list of files, for all but the weights
 _CHECKPOINT_BYTES = 12  # a weight and Adam's two, in float32
 _SMALL_FILES_GIB = 0.5  # the dataset, answers, logs
 # Beyond requirements.txt: the package by the value of a parameter, and what to install
@@ -80,7 +80,7 @@ def fetch_student(student_model: str) -> Base:
 
 
 def require_machine(recipe: Recipe) -> None:
-    """Stop when this machine cannot train the student, also without a network.
+    """Stop within seconds when this machine cannot train the student, also without a network.
 
     Of a model on the hub all but its weights is downloaded.
     """
@@ -221,7 +221,8 @@ def _files_of(found: Path | str) -> tuple[Path, str]:
 
     def ask() -> None:
         try:
-            answers.append(_missing_on_hub(found) or _download(found))
+            answers.append(_missing_on_hub(found))
+            answers.append(answers[0] or _download(found))
         except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
             cause = error if hasattr(error, "response") else error.__cause__ or error
             status = getattr(getattr(cause, "response", None), "status_code", "no answer")
@@ -231,7 +232,9 @@ def _files_of(found: Path | str) -> tuple[Path, str]:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_HUB_WAIT_S)
-    said = answers[0] if answers else _no_hub(found, f"no answer in {_HUB_WAIT_S:.0f} s")
+    if answers:  # the hub is there
+        thread.join(_DOWNLOAD_WAIT_S)
+    said = (answers or [""])[-1] or _no_hub(found, "no answer in time")
     return (said, "") if isinstance(said, Path) else (Path(), said)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lib.finetune import Trained, prepare_rows, training
+from lib.finetune import Trained, merge, prepare_rows, training
+from lib.finetune.methods import load_adapter
 from lib.finetune.model_files import weight_shapes
 from lib.finetune.trainer import make_trainer
 from lib.prompts.student import student_messages
@@ -66,6 +67,7 @@ def test_the_students_folder_is_whole(student: Trained, model_dir: Path) -> None
         assert path.is_dir() or str(model_dir.parent).encode() not in path.read_bytes(), path
     config = json.loads((student.model_dir.parent / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "lamplighter"
+    assert config["target_modules"] == sorted(config["target_modules"])  # the same in any process
 
 
 def test_the_row_on_show_has_the_completion_marked_and_nothing_else(student: Trained) -> None:
@@ -112,6 +114,25 @@ def test_the_trained_model_is_freed_before_it_is_merged(
     monkeypatch.setattr(training, "save_adapter", save_adapter)
     monkeypatch.setattr(training, "merge_adapter", merge_adapter)
     train(model_dir, dataset_dir, max_steps=1)
+
+
+def test_a_base_too_large_for_the_gpu_is_merged_without_it(
+    student: Trained, model_dir: Path, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training in 4 bit takes a quarter of the memory."""
+    import torch
+
+    def load(model: Any, folder: Path) -> Any:
+        adapted = load_adapter(model, folder)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        return adapted
+
+    rows = prepare_rows(dataset_dir, Recipe(student_model=str(model_dir)))
+    monkeypatch.setattr(merge, "load_adapter", load)
+    monkeypatch.setattr(merge, "free_memory_gib", lambda on_gpu: 0.0)
+    folder = student.model_dir.parent / "adapter"
+    _, said = merge.merge_adapter(model_dir, folder, rows=rows, dtype=torch.float32)
+    assert said.endswith("are the same")
 
 
 def test_full_trains_every_weight(model_dir: Path, dataset_dir: Path, home_dir: Path) -> None:
