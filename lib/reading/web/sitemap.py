@@ -35,11 +35,9 @@ def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
     visitor = Visitor(recipe)
     with Workers() as workers:
         try:
-            where: str | Path = location
-            if "://" in location:
-                visitor.site = site_of(check_url(location))
-            else:
-                where = find_path(location) or Path(location)
+            is_remote = "://" in location
+            visitor.site = site_of(check_url(location)) if is_remote else ""
+            where = location if is_remote else find_path(location) or Path(location)
             entries = _entries(where, visitor, recipe.max_pages)
         except FetchError as error:
             raise SetupError(
