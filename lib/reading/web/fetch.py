@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from lib.engine.faults import retry_after_s, short
-from lib.engine.tasks import run
 
 USER_AGENT = "Openbook/0.1.0"
 CONNECT_TIMEOUT_S = 10.0  # and of each silence after it
@@ -87,21 +86,16 @@ def quoted(address: str) -> str:
     return re.sub("%[0-9a-fA-F]{2}", lambda match: match.group().upper(), address)
 
 
-def get(
+async def get(
     url: str, *, allow_loopback: bool, max_bytes: int, content_types: Collection[str] = ()
 ) -> Response:
     """One request, without following redirects; () as content_types means any."""
+    import aiohttp
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
     parts = urlsplit(url := check_url(url))
     port = parts.port or _PORTS[parts.scheme]
     addresses = checked_addresses(parts.hostname or "", port, allow_loopback=allow_loopback)
-    return run(_answer(url, addresses, max_bytes, content_types))
-
-
-async def _answer(
-    url: str, addresses: Sequence[Any], max_bytes: int, content_types: Collection[str]
-) -> Response:
-    import aiohttp
-    from aiohttp.abc import AbstractResolver, ResolveResult
 
     class Checked(AbstractResolver):
         async def resolve(self, host: str, *_: Any, **__: Any) -> list[ResolveResult]:

@@ -179,7 +179,7 @@ def test_each_redirect_is_checked_anew(site: Website, to: str, words: str) -> No
 
 
 def test_a_redirect_never_leaves_https(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(url: str, **_: object) -> Response:
+    async def answer(url: str, **_: object) -> Response:
         if url.endswith("/robots.txt"):
             return Response(200, {}, b"")
         to = {"http://a.example/": "https://a.example/", "https://a.example/": "http://a.example/b"}
