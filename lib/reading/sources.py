@@ -81,20 +81,15 @@ def _expand(item: str, parameter: str) -> tuple[Path, dict[Path, str]]:
         base = (found.parent if found.is_file() else found).resolve()
         return base, {base / found.name: ""} if found.is_file() else _visible([base], base)
     parts = expanded(item).parts
-    magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), None)
-    if magic is None:
-        raise SetupError(
-            f"{item} does not exist. Set {parameter} to a file or folder ({readable()}), a glob, "
-            "or a sitemap."
-        )
-    for start in (Path.cwd(), PROJECT_DIR):
+    magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), len(parts))
+    for start in (Path.cwd(), PROJECT_DIR) if parts[magic:] else ():
         base = start.joinpath(*parts[:magic]).resolve()
         with suppress(ValueError):  # not a pattern: "**.md", say
             if files := _visible(base.glob(str(Path(*parts[magic:]))), base):
                 return base, files
     raise SetupError(
-        f"{item} matches no files. Set {parameter} to a glob that does, like docs/**/*.md, where "
-        "** means any folders."
+        f"{item} does not exist, and as a glob it matches no files. Set {parameter} to a file or "
+        f"folder ({readable()}), a glob (docs/**/*.md: ** means any folders) or a sitemap."
     )
 
 

@@ -105,7 +105,11 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
             limits = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
             return [*entries, Skipped(short(where), f"nor {len(waiting):,} more: {limits}")]
         try:
-            where = _checked(where, seen) if isinstance(where, str) else where
+            if isinstance(where, str):
+                where = check_url(where)
+                if document_id(where) in seen:
+                    raise FetchError("it is named twice")
+                seen.add(document_id(where))
             if named_in == "urlset":
                 entries.append(str(where))
                 continue
@@ -117,14 +121,6 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
                 raise
             entries.append(Skipped(short(where), str(error)))
     return entries
-
-
-def _checked(url: str, seen: set[str]) -> str:
-    url = check_url(url)
-    if document_id(url) in seen:
-        raise FetchError("it is named twice")
-    seen.add(document_id(url))
-    return url
 
 
 def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:
