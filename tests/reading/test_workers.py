@@ -45,7 +45,7 @@ def test_one_process_reads_every_kind_and_ends_with_its_owner(tmp_path: Path) ->
         assert workers.read(docx.read, word).pages == [f"# Lamps\n\n{TEXT}"]
         assert workers.read(html.read, tmp_path / "c.html").pages == [TEXT]
         assert workers.read(main_text, "등대 phở".encode(), "text/plain").pages == ["등대 phở"]
-        assert b64decode(workers.run(pdf.page_picture, file, 2)).startswith(b"\x89PNG")
+        assert b64decode(workers.run(pdf.first_page, file)).startswith(b"\x89PNG")
         assert [p for p in pids(workers) if p] == [pid]  # the same process all along
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

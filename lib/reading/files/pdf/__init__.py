@@ -76,12 +76,10 @@ def _length(*texts: str) -> int:
     return sum(len(word) for text in texts for word in text.split())
 
 
-def page_picture(path: Path, number: int) -> str:
-    """One page, counted from 1, as a PNG in base64."""
-    document, picture = open_pdf(path), BytesIO()
-    if not 1 <= number <= len(document):
-        raise ValueError(f"it has pages 1 to {len(document)}, not {number}")
-    document[number - 1].render(scale=1.25).to_pil().save(picture, format="PNG")
+def first_page(path: Path) -> str:
+    """As a PNG in base64."""
+    picture = BytesIO()
+    open_pdf(path)[0].render(scale=1.25).to_pil().save(picture, format="PNG")
     return base64.b64encode(picture.getvalue()).decode()
 
 
