@@ -166,10 +166,8 @@ def _pairs(value: Any, second: str) -> Iterable[tuple[Any, Any]]:
 
 
 def documents_of(items: Sequence[Item], name: str) -> Iterator[Document | Skipped]:
-    """Each different passage of the rows, and of their distractors, as a document.
-
-    For a file that brings its own documents: doc_path is empty. `name` begins the ids.
-    """
+    """Each different passage of the rows, and of their distractors, as a document, for a file that
+    brings its own (doc_path is empty). `name` begins the ids."""
     seen = dict.fromkeys(
         ("" if one.document == one_line(one.passage) else one.document, one.passage)
         for item in items
