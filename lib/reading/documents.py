@@ -27,8 +27,8 @@ _AHEAD = 8  # files read before they are asked for
 _SHOWN_CHARS = 700  # of a document that is no PDF
 
 # What the text of a file depends on, beside the file.
-_CODE = [*Path(__file__).with_name("files").rglob("*.py"), Path(__file__).with_name("assemble.py")]
-_CODE.append(PROJECT_DIR / "lib" / "text.py")
+_CODE = [*Path(__file__).with_name("files").rglob("*.py"), PROJECT_DIR / "lib" / "text.py"]
+_CODE += map(Path(__file__).with_name, ("assemble.py", "tables.py"))
 _PACKAGES = ("pypdfium2", "markitdown", "mammoth")
 
 
