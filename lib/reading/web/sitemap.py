@@ -17,7 +17,7 @@ from lib.reading.assemble import Skipped, assemble, reason_of
 from lib.reading.sources import find_path
 from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
 from lib.reading.web.page import CONTENT_TYPES, main_text
-from lib.reading.web.visitor import Visitor, site_of
+from lib.reading.web.visitor import Visitor
 from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
@@ -36,7 +36,8 @@ def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
     with Workers() as workers:
         try:
             is_remote = "://" in location
-            visitor.site = site_of(check_url(location)) if is_remote else ""
+            host = urlsplit(check_url(location)).hostname if is_remote else None
+            visitor.site = (host or "").removeprefix("www.")
             where = location if is_remote else find_path(location) or Path(location)
             entries = _entries(where, visitor, recipe.max_pages)
         except FetchError as error:

@@ -102,8 +102,3 @@ class Visitor:
                     self._failures[host] = self._failures[host] + 1 if error.passing else 0
                     raise
                 time.sleep(wait_s)
-
-
-def site_of(url: str) -> str:
-    """`https://www.example.com:8443/sitemap.xml` → `example.com`"""
-    return (urlsplit(url).hostname or "").removeprefix("www.")
