@@ -26,10 +26,9 @@ TOTAL_TIMEOUT_S = 60.0
 MAX_URL_CHARS = 2048
 _PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_ADDRESSES = 4  # tried of one name
 # IPv6 ranges that hide an IPv4 address (mapped, NAT64 twice, 6to4, Teredo), and site-local ones.
-_CLOSED = "::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32 fec0::/10".split()
-_CLOSED_NETWORKS = tuple(ipaddress.ip_network(network) for network in _CLOSED)
+_HIDING = "::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32 fec0::/10"
+_CLOSED = tuple(map(ipaddress.ip_network, _HIDING.split()))
 
 
 class FetchError(Exception):
@@ -149,14 +148,14 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
         raise FetchError(f"{host} cannot be resolved ({short(error)})", passing=True) from error
     for *_, address in found:
         ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
-        closed = any(ip in network for network in _CLOSED_NETWORKS)
+        closed = any(ip in network for network in _CLOSED)
         if allow_loopback and ip.is_loopback and not closed:
             continue
         # Several tests: is_global of multicast and tunnels differs between Pythons.
         if closed or not ip.is_global or ip.is_multicast or ip.is_reserved:
             hint = "; allow_loopback opens this one" if ip.is_loopback else ""
             raise FetchError(f"{host} is {ip}, and only public addresses are allowed{hint}")
-    return found[:_MAX_ADDRESSES]
+    return found
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
