@@ -14,7 +14,7 @@ from lib.gen import gates
 from lib.gen.gates import Rejection
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, canonical, neutralise
 from lib.reading.files.api import is_api_record
-from lib.reading.questions_file import ROW_ID, Evidence, Item
+from lib.reading.questions_file import ROW_ID, Evidence, TrainingItem
 from lib.recipe import Recipe
 from lib.records import Chunk, Document, Question, Rejected
 from lib.text import find_quote, holds, normalise, one_line, sentence_spans, terms, words
@@ -50,7 +50,10 @@ class OwnQuestions:
 
 
 def find_own(
-    items: Sequence[Item], documents: Sequence[Document], chunks: Sequence[Chunk], recipe: Recipe
+    items: Sequence[TrainingItem],
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    recipe: Recipe,
 ) -> OwnQuestions:
     """Each row with the chunks that hold its answer; rejected: those without, by their rows."""
     finder = _Finder(documents, chunks, items)
@@ -81,7 +84,7 @@ class _Finder:
     """Finds the chunk that a row means, among those that share its rarest words."""
 
     def __init__(
-        self, documents: Sequence[Document], chunks: Sequence[Chunk], items: Sequence[Item]
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], items: Sequence[TrainingItem]
     ) -> None:
         self._chunks = chunks
         of_document: dict[str, list[Chunk]] = defaultdict(list)
@@ -103,7 +106,7 @@ class _Finder:
             for word in {*words(chunk.text)} & self._holders.keys():
                 self._holders[word].append(place)
 
-    def oracles(self, item: Item) -> tuple[Chunk, ...]:
+    def oracles(self, item: TrainingItem) -> tuple[Chunk, ...]:
         """The chunk of each evidence, and of each quote that these do not hold; each once. Raises
         Rejection: one cannot be found."""
         if not item.evidence:
@@ -115,14 +118,14 @@ class _Finder:
                     found.append(self._oracle(Evidence(one.document, "", (quote,)), item))
         return tuple(dict.fromkeys(found))
 
-    def distractor(self, one: Evidence, item: Item) -> Chunk | None:
+    def distractor(self, one: Evidence, item: TrainingItem) -> Chunk | None:
         """The chunk of a given distractor: a passage, or a document's name."""
         near = self._of(one.document)
         if not near or one.document != one_line(one.passage):
             near = self._near(one.passage, near)
         return _best(near, one, item, answers=False)
 
-    def _oracle(self, one: Evidence, item: Item) -> Chunk:
+    def _oracle(self, one: Evidence, item: TrainingItem) -> Chunk:
         named = near = self._of(one.document)
         place = f" of “{one.document}”" if named else ""
         if one.passage:
@@ -164,7 +167,7 @@ class _Finder:
 
 
 def _best(
-    chunks: Sequence[Chunk], one: Evidence, item: Item, *, answers: bool = True
+    chunks: Sequence[Chunk], one: Evidence, item: TrainingItem, *, answers: bool = True
 ) -> Chunk | None:
     """The one with most of the quotes, the answer (a distractor: without it), the passage and the
     words of the question; of equal ones the first."""

@@ -79,18 +79,15 @@ def _page_break(before: str, after: str, *, divided: bool) -> str:
     empty line. `divided`: so is the last word of `before`."""
     # Only the end of `before` is looked at: a book has a thousand pages.
     gap = gap_between(before, after)
-    within = before[-1] in ",;–—-" or _is_letter(before[-1])
-    runs_on = within and (re.match(r"[a-zß-ÿ(]", after) if gap else _is_letter(after[0]))
+    # A letter or a part of one, or a digit
+    ends, begins = (unicodedata.category(one)[0] in "LMN" for one in (before[-1], after[0]))
+    within = ends or before[-1] in ",;–—-"
+    runs_on = within and (re.match(r"[a-zß-ÿ(]", after) if gap else begins)
     # A paragraph, not a heading or a cell
     long = len(before) - before.rfind("\n") > (61 if gap else 31)
     if not (runs_on and long):
         return "-\n\n" if divided else "\n\n"
     return "" if divided or re.search(r"[^\W\d_]-$", before[-2:]) else gap
-
-
-def _is_letter(character: str) -> bool:
-    """Or a part of one, or a digit."""
-    return unicodedata.category(character)[0] in "LMN"
 
 
 def _title_of(title: str, name: str) -> str:

@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, replace
 from html import escape
 from io import BytesIO
@@ -26,8 +27,8 @@ _AHEAD = 8  # files read before they are asked for
 _SHOWN_CHARS = 700  # of a document that is no PDF
 
 # What the text of a file depends on, beside the file.
-_CODE = [*Path(__file__).with_name("files").rglob("*.py"), Path(__file__).with_name("assemble.py")]
-_CODE.append(PROJECT_DIR / "lib" / "text.py")
+_CODE = [*Path(__file__).with_name("files").rglob("*.py"), PROJECT_DIR / "lib" / "text.py"]
+_CODE += map(Path(__file__).with_name, ("assemble.py", "tables.py"))
 _PACKAGES = ("pypdfium2", "markitdown", "mammoth")
 
 
@@ -59,23 +60,20 @@ def pick_document(documents: Sequence[Document]) -> Document:
     return next(pdfs, documents[0])
 
 
-def show_page(recipe: Recipe, document: Document, *, page: int = 1) -> Any:
-    """A page of a PDF as a picture (PIL); of any other document its beginning (HTML)."""
+def show_page(recipe: Recipe, document: Document) -> Any:
+    """The first page of a PDF as a picture (PIL); of any other document its beginning (HTML)."""
     from IPython.display import HTML
     from PIL import Image
 
     sources = find_documents(recipe)
     place = next((source.place for source in sources if source.name == document.id), None)
-    if not isinstance(place, Path) or place.suffix.lower() != ".pdf":
-        more = " …" * (len(document.text) > _SHOWN_CHARS)
-        beginning = escape(document.text[:_SHOWN_CHARS]) + more
-        return HTML(f'<pre style="white-space: pre-wrap">{beginning}</pre>')
-    try:
-        with Workers() as workers:
-            picture = b64decode(workers.run(file_types()["pdf"].page_picture, place, page))
-    except ValueError as error:
-        raise SetupError(f"Page {page} of {document.id} cannot be shown: {error}.") from error
-    return Image.open(BytesIO(picture)).quantize(32)  # a tenth of the bytes in the notebook
+    if isinstance(place, Path) and place.suffix.lower() == ".pdf":
+        with suppress(ValueError), Workers() as workers:  # damaged: its text tells enough
+            picture = b64decode(workers.run(file_types()["pdf"].first_page, place))
+            return Image.open(BytesIO(picture)).quantize(32)  # a tenth of the bytes
+    more = " …" * (len(document.text) > _SHOWN_CHARS)
+    beginning = escape(document.text[:_SHOWN_CHARS]) + more
+    return HTML(f'<pre style="white-space: pre-wrap">{beginning}</pre>')
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -27,6 +27,15 @@ _DISTRACTORS = ("distractors", "negatives")
 
 
 @dataclass(frozen=True)
+class EvaluationItem:
+    """One question and the answer that counts as right."""
+
+    row: int  # its number in the file, from 1; a CSV's header is not counted
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a row says of one document that holds its answer, or of a distractor."""
 
@@ -36,30 +45,27 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One question and its answer; to train on, also where the documents hold it."""
+class TrainingItem(EvaluationItem):
+    """Also where the documents hold the answer."""
 
-    row: int  # its number in the file, from 1; a CSV's header is not counted
-    question: str
-    answer: str
     reasoning: str = ""  # may hold the markers of a label; "" = it is to be written
     evidence: tuple[Evidence, ...] = ()  # one for each oracle
     distractors: tuple[Evidence, ...] = ()
 
 
-def read_evaluation_file(path: str | Path) -> list[Item]:
+def read_evaluation_file(path: str | Path) -> list[EvaluationItem]:
     """`question,answer⏎Who lit the lamp?,the keeper` → one item; of equal rows the first.
 
     Rows that differ in the answer alone are printed.
     """
 
-    def item(number: int, row: Mapping[str, Any]) -> Item:
-        return Item(number, text_value(row, *_QUESTION), _right_answer(row))
+    def item(number: int, row: Mapping[str, Any]) -> EvaluationItem:
+        return EvaluationItem(number, text_value(row, *_QUESTION), _right_answer(row))
 
     names = _QUESTION + _ANSWER
     columns = f"a question ({' or '.join(_QUESTION)}) and an answer ({' or '.join(_ANSWER)})"
     items = read_table(path, item, names=names, columns=columns)
-    different: dict[tuple[str, str], Item] = {}
+    different: dict[tuple[str, str], EvaluationItem] = {}
     for one in items:
         different.setdefault((one_line(one.question), one_line(one.answer)), one)
     if again := len(items) - len(different):
@@ -73,7 +79,7 @@ def read_evaluation_file(path: str | Path) -> list[Item]:
     return [*different.values()]
 
 
-def read_training_file(path: str | Path) -> list[Item]:
+def read_training_file(path: str | Path) -> list[TrainingItem]:
     """`question,answer,quote⏎Who lit it?,the keeper,The keeper lit it.` → one item.
 
     A cell may hold a JSON list: several passages, documents or quotes are several oracles. Rows in
@@ -88,7 +94,7 @@ def read_training_file(path: str | Path) -> list[Item]:
     return read_table(path, _item, names=names, columns=columns)
 
 
-def _item(number: int, row: Mapping[str, Any]) -> Item:
+def _item(number: int, row: Mapping[str, Any]) -> TrainingItem:
     if "supporting_facts" in row:
         evidence, distractors = _hotpot(row)
     else:
@@ -97,7 +103,7 @@ def _item(number: int, row: Mapping[str, Any]) -> Item:
         distractors = tuple(Evidence(document=one_line(text), passage=text) for text in texts)
     question, answer = text_value(row, *_QUESTION), _right_answer(row)
     reasoning = unicodedata.normalize("NFC", clean("\n".join(_texts(row, _REASONING)))).strip()
-    return Item(number, one_line(question), answer, reasoning, evidence, distractors)
+    return TrainingItem(number, one_line(question), answer, reasoning, evidence, distractors)
 
 
 def _right_answer(row: Mapping[str, Any]) -> str:
@@ -165,11 +171,9 @@ def _pairs(value: Any, second: str) -> Iterable[tuple[Any, Any]]:
     return zip(value["title"], value[second], strict=True) if isinstance(value, dict) else value
 
 
-def documents_of(items: Sequence[Item], name: str) -> Iterator[Document | Skipped]:
-    """Each different passage of the rows, and of their distractors, as a document.
-
-    For a file that brings its own documents: doc_path is empty. `name` begins the ids.
-    """
+def documents_of(items: Sequence[TrainingItem], name: str) -> Iterator[Document | Skipped]:
+    """Each different passage of the rows, and of their distractors, as a document, for a file that
+    brings its own (doc_path is empty). `name` begins the ids."""
     seen = dict.fromkeys(
         ("" if one.document == one_line(one.passage) else one.document, one.passage)
         for item in items

@@ -1,6 +1,5 @@
 """The files and sitemaps that `doc_path` names, each with the id that its document will have."""
 
-import gzip
 import os
 import re
 import unicodedata
@@ -38,12 +37,12 @@ def find_documents(recipe: Recipe) -> list[Source]:
     for parameter in ("eval_doc_path", "doc_path"):
         paths, held_out = getattr(recipe, parameter), parameter == "eval_doc_path"
         for item in paths if isinstance(paths, list) else [paths] if paths else []:
-            if "://" in item or _is_sitemap(find_path(item)):
-                if doctype:
-                    raise SetupError(
-                        f"doctype = '{doctype}' is for files, and {item} is a sitemap. Leave "
-                        "doctype empty."
-                    )
+            if "://" in item and doctype:
+                raise SetupError(
+                    f"doctype = '{doctype}' is for files, and {item} is a sitemap. Leave it empty."
+                )
+            xml = not doctype and re.search(r"(?i)\.xml(\.gz)?$", item)
+            if "://" in item or (xml and find_path(item)):
                 found.setdefault(item, Source(item, item, "sitemap", held_out))
                 continue
             base, files = _expand(item, parameter)
@@ -82,20 +81,15 @@ def _expand(item: str, parameter: str) -> tuple[Path, dict[Path, str]]:
         base = (found.parent if found.is_file() else found).resolve()
         return base, {base / found.name: ""} if found.is_file() else _visible([base], base)
     parts = expanded(item).parts
-    magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), None)
-    if magic is None:
-        raise SetupError(
-            f"{item} does not exist. Set {parameter} to a file or folder ({readable()}), a glob, "
-            "or a sitemap."
-        )
-    for start in (Path.cwd(), PROJECT_DIR):
+    magic = next((i for i, part in enumerate(parts) if re.search(r"[*?[]", part)), len(parts))
+    for start in (Path.cwd(), PROJECT_DIR) if parts[magic:] else ():
         base = start.joinpath(*parts[:magic]).resolve()
         with suppress(ValueError):  # not a pattern: "**.md", say
             if files := _visible(base.glob(str(Path(*parts[magic:]))), base):
                 return base, files
     raise SetupError(
-        f"{item} matches no files. Set {parameter} to a glob that does, like docs/**/*.md, where "
-        "** means any folders."
+        f"{item} does not exist, and as a glob it matches no files. Set {parameter} to a file or "
+        f"folder ({readable()}), a glob (docs/**/*.md: ** means any folders) or a sitemap."
     )
 
 
@@ -134,15 +128,3 @@ def _problem(path: Path) -> str | None:
         if file.read(40).startswith(b"version https://git-lfs."):
             return "a pointer of Git LFS, not the file: run `git lfs pull`"
     return ""
-
-
-def _is_sitemap(path: Path | None) -> bool:
-    """`….xml` or `….xml.gz` with a root <urlset> or <sitemapindex>."""
-    if not path or not path.name.lower().endswith((".xml", ".xml.gz")):
-        return False
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            beginning = file.read(10_000)
-    except (OSError, EOFError):
-        return False
-    return re.search(rb"<(?:[\w.-]+:)?(?:urlset|sitemapindex)[\s>]", beginning) is not None

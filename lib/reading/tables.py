@@ -199,10 +199,8 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
 
 
 def _formatted_as_texts(data: bytes) -> bytes:
-    """A workbook in XLSX whose numbers of a format are texts: "5%", "18.50", "007".
-
-    Whoever types 5% or $18.50 into a spreadsheet makes such a cell, and calamine tells no formats.
-    """
+    """A workbook in XLSX whose numbers of a format are texts, since calamine tells no formats:
+    "5%", "18.50", "007"."""
     with suppress(*_UNREADABLE), ZipFile(BytesIO(data)) as book:
         styles = book.read("xl/styles.xml").decode(errors="replace")
         codes = _FORMATS | dict(_FORMAT.findall(styles))

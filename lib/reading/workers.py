@@ -125,18 +125,6 @@ class _Worker:
 # --- inside the worker ---------------------------------------------------------------------------
 
 
-def answer_to(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    try:
-        return {"result": function(*arguments)}
-    except (OSError, ValueError) as error:
-        return {"error": reason_of(error)}
-    except MemoryError:
-        raise
-    except Exception as error:  # of a parser, on a damaged file
-        said = one_line(f"{type(error).__name__}: {error}")[:200]
-        return {"error": f"it is damaged, or its reader cannot read it ({said})"}
-
-
 def main() -> None:
     import faulthandler
 
@@ -157,9 +145,14 @@ def main() -> None:
         # The process that asked may be gone: end by ourselves, too.
         faulthandler.dump_traceback_later(2 * TIMEOUT_S, exit=True)
         try:
-            answer = answer_to(function, arguments)
+            answer = {"result": function(*arguments)}
+        except (OSError, ValueError) as error:
+            answer = {"error": reason_of(error)}
         except MemoryError:  # the next file is read by a fresh process
             sys.exit(f"it needs more than {MEMORY_BYTES >> 30} GiB of memory")
+        except Exception as error:  # of a parser, on a damaged file
+            said = one_line(f"{type(error).__name__}: {error}")[:200]
+            answer = {"error": f"it is damaged, or its reader cannot read it ({said})"}
         answers.write(json.dumps(answer, default=asdict).encode() + b"\n")
         answers.flush()
         faulthandler.cancel_dump_traceback_later()

@@ -21,7 +21,7 @@ from lib.gen.check import check_dataset
 from lib.gen.generation import generate
 from lib.gen.own_questions import find_own
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, REFUSAL, parse_answer
-from lib.reading.questions_file import Evidence, Item
+from lib.reading.questions_file import Evidence, TrainingItem
 from lib.recipe import Recipe
 from lib.records import Chunk, Document
 from lib.settings import PROJECT_DIR, SetupError
@@ -196,7 +196,7 @@ def test_a_document_is_found_by_a_path_that_begins_further_up_or_down(
     ids = ("a/b.txt", "b.txt", "docs/2024/c.txt")
     documents = [Document(id, f"Title of {id}", "", (), "") for id in ids]
     chunks = [Chunk(f"{id}#0", id, id, 1, 0, 9, "The lamp is lit.") for id in ids]
-    item = Item(1, "What is lit?", "The lamp", evidence=(Evidence(named),))
+    item = TrainingItem(1, "What is lit?", "The lamp", evidence=(Evidence(named),))
     own_questions = find_own([item], documents, chunks, Recipe())
     assert [one.question.chunk_id for one in own_questions.given] == [f"{found}#0"] * bool(found)
     assert bool(found) or "no document is named" in str(own_questions)
@@ -211,10 +211,10 @@ def test_a_passage_or_quote_of_one_word_is_reported_and_not_bound_to_any_chunk(t
     ]
     passage, quote = Evidence(passage=text), Evidence(quotes=(text,))
     for one in (passage, quote, replace(passage, document="b.txt")):
-        item = Item(7, "What is lit?", "lamp", evidence=(one,), distractors=(passage,))
+        item = TrainingItem(7, "What is lit?", "lamp", evidence=(one,), distractors=(passage,))
         found = find_own([item], documents, chunks, Recipe())
         assert re.search(rf"\(row 7: its (passage|quote) “{text}” is one word", str(found))
-    named = Item(1, "What is lit?", "lamp", evidence=(replace(quote, document="c"),))
+    named = TrainingItem(1, "What is lit?", "lamp", evidence=(replace(quote, document="c"),))
     found = find_own([replace(named, distractors=(passage,))], documents, chunks, Recipe())
     assert [one.question.chunk_id for one in found.given] == ["c.txt#0"]
     assert found.unknown_distractors == 1

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lib.reading.questions_file import Item, read_evaluation_file
+from lib.reading.questions_file import EvaluationItem, read_evaluation_file
 from lib.settings import SetupError
 
 ITEMS = [
-    Item(1, "Who lit the lamp, and when?", 'the "keeper"'),
-    Item(2, "Phở ở đâu?", "등대\nở Huế"),
+    EvaluationItem(1, "Who lit the lamp, and when?", 'the "keeper"'),
+    EvaluationItem(2, "Phở ở đâu?", "등대\nở Huế"),
 ]
 CSV = 'question,answer\n"Who lit the lamp, and when?","the ""keeper"""\nPhở ở đâu?,"등대\nở Huế"\n'
 
@@ -32,7 +32,7 @@ def test_texts_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_columns_have_other_names_too_and_numbers_are_texts(tmp_path: Path) -> None:
-    one = [Item(1, "How many?", "42")]
+    one = [EvaluationItem(1, "How many?", "42")]
     row = {"query": "How many?", "gold_final_answer": 42}
     assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
     for question, answer in (("user_input", "reference"), ("input", "expected_output")):
@@ -84,4 +84,4 @@ def test_a_missing_file() -> None:
 
 def test_half_characters_are_removed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", '[{"question": "Who\\udc00?", "answer": "\\ud83d\\ude42"}]')
-    assert read_evaluation_file(path) == [Item(1, "Who?", "🙂")]
+    assert read_evaluation_file(path) == [EvaluationItem(1, "Who?", "🙂")]

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from lib.reading.questions_file import Evidence, Item, documents_of, read_training_file
+from lib.reading.questions_file import Evidence, TrainingItem, documents_of, read_training_file
 from lib.records import Document
 from lib.settings import SetupError
 
 ASKED = {"question": "Who lit it?", "answer": "Ann"}
 
 
-def read(path: Path, *rows: dict[str, Any]) -> list[Item]:
+def read(path: Path, *rows: dict[str, Any]) -> list[TrainingItem]:
     path = path / "faq.json"
     path.write_text(json.dumps(list(rows)), encoding="utf-8")
     return read_training_file(path)
@@ -27,8 +27,10 @@ def evidence(path: Path, **columns: Any) -> tuple[Evidence, ...]:
 
 def test_a_table_of_any_form(tmp_path: Path) -> None:
     wanted = [
-        Item(1, "Who lit it?", "Ann", "She did.", (Evidence("a.pdf", "", ("Ann lit it.",)),)),
-        Item(2, "Who saw it?", "Bo", "", (Evidence("", "", ("Bo saw.", "Bo, too.")),)),
+        TrainingItem(
+            1, "Who lit it?", "Ann", "She did.", (Evidence("a.pdf", "", ("Ann lit it.",)),)
+        ),
+        TrainingItem(2, "Who saw it?", "Bo", "", (Evidence("", "", ("Bo saw.", "Bo, too.")),)),
     ]
     path = tmp_path / "faq.csv"
     path.write_text(

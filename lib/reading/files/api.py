@@ -25,12 +25,9 @@ _RECORD = re.compile(rf"\A{''.join(_LINES)}")
 
 def read_record(record: Any) -> Text:
     """The record's fields, one in each line, those of Gorilla's API store first."""
-    if not isinstance(record, dict):
-        raise ValueError(
-            "it is not a record of API documentation (an object with api_call and so on)"
-        )
+    record = record if isinstance(record, dict) else {}
     if missing := [name for name in RECORD_FIELDS if name not in record]:
-        raise ValueError(f"it lacks {', '.join(missing)}, which API documentation has")
+        raise ValueError(f"it lacks {', '.join(missing)}, which a record of API documentation has")
     known = {name: one_line(_shown(record[name])) for name in _FIELDS if name in record}
     if empty := [name for name in ("api_call", "functionality") if not known[name]]:
         raise ValueError(f"its {empty[0]} is empty")

@@ -13,10 +13,10 @@ RECORD_FIELDS = ("api_name", "api_call", "api_arguments", "functionality")  # of
 
 def read_record(record: Any) -> Text:
     """The text of an object is its field `text`, its title its field `title`."""
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        fields = list(record) if isinstance(record, dict) else []
-        hint = f" (it has {', '.join(map(repr, fields[:9]))})" if fields else ""
-        if {*RECORD_FIELDS} <= {*fields}:
+    record = record if isinstance(record, dict) else {}
+    if not isinstance(record.get("text"), str):
+        hint = f" (it has {', '.join(map(repr, [*record][:9]))})" if record else ""
+        if {*RECORD_FIELDS} <= record.keys():
             hint = ": set doctype to api, since it describes one"
         raise ValueError(f"it has no field `text` that holds a text{hint}")
     text, title = clean(record["text"]), record.get("title")

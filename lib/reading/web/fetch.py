@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from lib.engine.faults import retry_after_s, short
-from lib.engine.tasks import run
 
 USER_AGENT = "Openbook/0.1.0"
 CONNECT_TIMEOUT_S = 10.0  # and of each silence after it
@@ -27,10 +26,9 @@ TOTAL_TIMEOUT_S = 60.0
 MAX_URL_CHARS = 2048
 _PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_ADDRESSES = 4  # tried of one name
 # IPv6 ranges that hide an IPv4 address (mapped, NAT64 twice, 6to4, Teredo), and site-local ones.
-_CLOSED = "::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32 fec0::/10".split()
-_CLOSED_NETWORKS = tuple(ipaddress.ip_network(network) for network in _CLOSED)
+_HIDING = "::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32 fec0::/10"
+_CLOSED = tuple(map(ipaddress.ip_network, _HIDING.split()))
 
 
 class FetchError(Exception):
@@ -87,21 +85,16 @@ def quoted(address: str) -> str:
     return re.sub("%[0-9a-fA-F]{2}", lambda match: match.group().upper(), address)
 
 
-def get(
+async def get(
     url: str, *, allow_loopback: bool, max_bytes: int, content_types: Collection[str] = ()
 ) -> Response:
     """One request, without following redirects; () as content_types means any."""
+    import aiohttp
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
     parts = urlsplit(url := check_url(url))
     port = parts.port or _PORTS[parts.scheme]
     addresses = checked_addresses(parts.hostname or "", port, allow_loopback=allow_loopback)
-    return run(_answer(url, addresses, max_bytes, content_types))
-
-
-async def _answer(
-    url: str, addresses: Sequence[Any], max_bytes: int, content_types: Collection[str]
-) -> Response:
-    import aiohttp
-    from aiohttp.abc import AbstractResolver, ResolveResult
 
     class Checked(AbstractResolver):
         async def resolve(self, host: str, *_: Any, **__: Any) -> list[ResolveResult]:
@@ -118,14 +111,11 @@ async def _answer(
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
     headers["Accept"] = ", ".join(content_types) or "*/*"
     silence = dict.fromkeys(("sock_connect", "sock_read"), CONNECT_TIMEOUT_S)
+    limits = aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, **silence)
     connector = aiohttp.TCPConnector(resolver=Checked(), ssl=_tls_context(), force_close=True)
     try:
         async with (
-            aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, **silence),
-                auto_decompress=False,  # all at once, however large
-            ) as session,
+            aiohttp.ClientSession(connector=connector, timeout=limits) as session,
             session.get(url, headers=headers, allow_redirects=False) as answer,
         ):
             found = {  # what is not UTF-8 in them is halves of UTF-16 pairs, which nothing encodes
@@ -147,8 +137,7 @@ async def _answer(
         raise FetchError(f"it took more than {TOTAL_TIMEOUT_S:g} s", passing=True) from error
     except (aiohttp.ClientError, OSError) as error:
         raise FetchError(f"the connection failed ({short(error)})", passing=True) from error
-    is_gzip = body and found.get("content-encoding", "").lower() in ("gzip", "x-gzip")
-    return Response(answer.status, found, gunzip(body, max_bytes) if is_gzip else bytes(body))
+    return Response(answer.status, found, bytes(body))
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
@@ -159,17 +148,17 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
         raise FetchError(f"{host} cannot be resolved ({short(error)})", passing=True) from error
     for *_, address in found:
         ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
-        closed = any(ip in network for network in _CLOSED_NETWORKS)
+        closed = any(ip in network for network in _CLOSED)
         if allow_loopback and ip.is_loopback and not closed:
             continue
         # Several tests: is_global of multicast and tunnels differs between Pythons.
         if closed or not ip.is_global or ip.is_multicast or ip.is_reserved:
             hint = "; allow_loopback opens this one" if ip.is_loopback else ""
             raise FetchError(f"{host} is {ip}, and only public addresses are allowed{hint}")
-    return found[:_MAX_ADDRESSES]
+    return found
 
 
-def gunzip(data: bytes | bytearray, max_bytes: int) -> bytes:
+def gunzip(data: bytes, max_bytes: int) -> bytes:
     """Decompress, keeping at most max_bytes in memory; a FetchError if it is broken or larger."""
     try:
         plain = gzip.GzipFile(fileobj=BytesIO(data)).read(max_bytes + 1)
@@ -193,8 +182,9 @@ def _check_answer(status: int, headers: Mapping[str, str], content_types: Collec
     if status == 200 and content_types and content_type not in content_types:
         shown = quoted(content_type)[:60] or "not given"
         raise FetchError(f"its content type is {shown}, which is not read")
-    if headers.get("content-encoding", "identity").lower() not in ("gzip", "x-gzip", "identity"):
-        raise FetchError(f"its encoding {quoted(headers['content-encoding'])[:60]} is not read")
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding not in ("gzip", "identity"):
+        raise FetchError(f"its encoding {quoted(encoding)[:60]} is not read")
 
 
 @cache

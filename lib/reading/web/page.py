@@ -9,10 +9,9 @@ from lib.reading.files.html import label_items, prepare
 from lib.reading.tables import decode
 
 CONTENT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
-# Marks inside a sentence: a teacher that quotes it would leave them out.
-_EMPHASIS = ("b", "strong", "i", "em", "u", "sup", "sub")
-# trafilatura leaves them out with their words, or makes paragraphs of them.
-_INSIDE = ("label", "time", "q")
+# Marks inside a sentence: a teacher that quotes it would leave them out. The last three trafilatura
+# leaves out with their words, or makes paragraphs of them.
+_INSIDE = ("b", "strong", "i", "em", "u", "sup", "sub", "label", "time", "q")
 # The same; and lists and quotations whose code and cells it would run together
 _WITH_BLOCKS = "//*[self::ul or self::ol][li//pre or li//table]"
 _BLOCKS = f"//center | //dialog | {_WITH_BLOCKS} | {_WITH_BLOCKS}/li | //blockquote[.//table]"
@@ -41,7 +40,7 @@ def main_text(page: bytes, content_type: str) -> Text:
     title = extract_title(tree) or ""
     for quote in tree.iter("q"):
         quote.text, quote.tail = f"“{quote.text or ''}", f"”{quote.tail or ''}"
-    etree.strip_tags(tree, *_EMPHASIS, *_INSIDE)
+    etree.strip_tags(tree, *_INSIDE)
     for items in tree.xpath("//ol[li//pre or li//table]"):
         label_items(items)
     for block in tree.xpath(_BLOCKS):

@@ -17,7 +17,7 @@ from lib.reading.assemble import Skipped, assemble, reason_of
 from lib.reading.sources import find_path
 from lib.reading.web.fetch import FetchError, check_url, gunzip, too_large
 from lib.reading.web.page import CONTENT_TYPES, main_text
-from lib.reading.web.visitor import Visitor, site_of
+from lib.reading.web.visitor import Visitor
 from lib.reading.workers import Workers
 from lib.recipe import Recipe
 from lib.records import Document
@@ -35,11 +35,10 @@ def iter_sitemap(location: str, recipe: Recipe) -> Iterator[Document | Skipped]:
     visitor = Visitor(recipe)
     with Workers() as workers:
         try:
-            where: str | Path = location
-            if "://" in location:
-                visitor.site = site_of(check_url(location))
-            else:
-                where = find_path(location) or Path(location)
+            is_remote = "://" in location
+            host = urlsplit(check_url(location)).hostname if is_remote else None
+            visitor.site = (host or "").removeprefix("www.")
+            where = location if is_remote else find_path(location) or Path(location)
             entries = _entries(where, visitor, recipe.max_pages)
         except FetchError as error:
             raise SetupError(
@@ -107,7 +106,11 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
             limits = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
             return [*entries, Skipped(short(where), f"nor {len(waiting):,} more: {limits}")]
         try:
-            where = _checked(where, seen) if isinstance(where, str) else where
+            if isinstance(where, str):
+                where = check_url(where)
+                if document_id(where) in seen:
+                    raise FetchError("it is named twice")
+                seen.add(document_id(where))
             if named_in == "urlset":
                 entries.append(str(where))
                 continue
@@ -119,14 +122,6 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
                 raise
             entries.append(Skipped(short(where), str(error)))
     return entries
-
-
-def _checked(url: str, seen: set[str]) -> str:
-    url = check_url(url)
-    if document_id(url) in seen:
-        raise FetchError("it is named twice")
-    seen.add(document_id(url))
-    return url
 
 
 def _read_sitemap(where: str | Path, visitor: Visitor) -> bytes:

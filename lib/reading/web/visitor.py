@@ -3,10 +3,12 @@
 import time
 from collections import Counter
 from collections.abc import Collection
+from functools import partial
 from urllib.parse import urlsplit
 
 from protego import Protego
 
+from lib.engine.tasks import run
 from lib.reading.web import fetch
 from lib.reading.web.fetch import FetchError, Response, check_url, get
 from lib.recipe import Recipe
@@ -24,7 +26,7 @@ class Visitor:
 
     def __init__(self, recipe: Recipe) -> None:
         self.site = ""  # the only site to visit, with its subdomains; "" = any
-        self._allow_loopback = recipe.allow_loopback
+        self._get = partial(get, allow_loopback=recipe.allow_loopback)
         self._pause_s = 1 / recipe.requests_per_second
         self._robots: dict[str, Protego | str] = {}  # by origin, "https://example.com:8443"
         self._delays_s: dict[str, float] = {}  # by host, like the next two
@@ -91,12 +93,7 @@ class Visitor:
             pause_s = max(self._pause_s, self._delays_s.get(host, 0.0))
             self._next[host] = time.monotonic() + pause_s
             try:
-                response = get(
-                    url,
-                    allow_loopback=self._allow_loopback,
-                    max_bytes=max_bytes,
-                    content_types=content_types,
-                )
+                response = run(self._get(url, max_bytes=max_bytes, content_types=content_types))
                 self._failures[host] = 0
                 return response
             except FetchError as error:
@@ -105,8 +102,3 @@ class Visitor:
                     self._failures[host] = self._failures[host] + 1 if error.passing else 0
                     raise
                 time.sleep(wait_s)
-
-
-def site_of(url: str) -> str:
-    """`https://www.example.com:8443/sitemap.xml` → `example.com`"""
-    return (urlsplit(url).hostname or "").removeprefix("www.")

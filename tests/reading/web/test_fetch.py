@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from lib.engine.tasks import run
 from lib.reading.web import fetch
 from lib.reading.web.fetch import FetchError, Response, check_url, checked_addresses, get, gunzip
 from lib.settings import PROJECT_DIR
@@ -29,7 +30,7 @@ def site() -> Iterator[Website]:
 
 
 def fetched(url: str, **options: Any) -> Response:
-    return get(url, **{"allow_loopback": True, "max_bytes": 1000} | options)
+    return run(get(url, **{"allow_loopback": True, "max_bytes": 1000} | options))
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
@@ -126,8 +127,6 @@ def test_one_closed_address_closes_its_name(monkeypatch: pytest.MonkeyPatch) -> 
     resolve_to(monkeypatch, *public)
     found = checked_addresses("name.example", 80, allow_loopback=False)
     assert [address[0] for *_, address in found] == public
-    resolve_to(monkeypatch, *["8.8.4.4"] * 9)
-    assert len(checked_addresses("name.example", 80, allow_loopback=False)) == 4
     resolve_to(monkeypatch, *["8.8.4.4"] * 9, "10.0.0.1")
     with pytest.raises(FetchError, match=r"10\.0\.0\.1"):
         checked_addresses("name.example", 80, allow_loopback=False)
@@ -136,7 +135,7 @@ def test_one_closed_address_closes_its_name(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::1]"])
 def test_loopback_in_disguise(host: str) -> None:
     with pytest.raises(FetchError, match=r"127\.0\.0\.1|::1"):
-        get(f"http://{host}/", allow_loopback=False, max_bytes=10)
+        fetched(f"http://{host}/", allow_loopback=False)
 
 
 def test_a_closed_address_is_never_connected_to(site: Website) -> None:

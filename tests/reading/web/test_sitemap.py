@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import socket
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -247,6 +248,14 @@ def test_a_sitemap_speaks_for_its_own_site_only(site: Website) -> None:
         assert other.requests == []
     assert names(loaded) == ["a"]
     assert set(reasons(loaded).values()) == {"it is not on the sitemap's site, 127.0.0.1"}
+
+
+def test_a_site_is_the_same_without_www(site: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", site.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
+    site.pages["/sitemap.xml"] = urlset(f"http://localhost:{site.port}/a")
+    address = f"http://www.localhost:{site.port}/sitemap.xml"
+    assert names(loading.load(address, allow_loopback=True, requests_per_second=1000)) == ["a"]
 
 
 def test_a_local_sitemap_names_pages_of_any_site(

@@ -21,7 +21,6 @@ from lib.reading.files.pdf.running import drop_running_lines
 
 ENDINGS = (".pdf",)
 IN_WORKER = True
-MAX_CHARACTERS = 20_000_000
 MOST_DRAWN = 200  # pages: drawing slides takes long
 LEAST_KEPT = 0.9  # of a page's characters; a page that keeps fewer is reported
 DAMAGED = "the page is damaged"
@@ -39,7 +38,6 @@ def read(path: Path) -> Text:
     if attached := document.count_attachments():
         notes[f"files attached to it are not read: {attached:,}"] = []
     sheets: list[Sheet] = []
-    characters = 0
     for index in range(len(document)):
         try:
             page = document[index]
@@ -49,9 +47,6 @@ def read(path: Path) -> Text:
             continue
         sheet = read_sheet(page, draw=sum(sheet.white for sheet in sheets) < MOST_DRAWN)
         forms.add_values(sheet, document, page)
-        characters += len(sheet.text)
-        if characters > MAX_CHARACTERS:
-            raise ValueError(f"it holds more than {MAX_CHARACTERS:,} characters: divide it")
         if not sheet.lines and any(True for _ in page.get_objects(max_depth=1)):
             notes[PICTURE].append(index + 1)
         sheets.append(sheet)
@@ -76,12 +71,10 @@ def _length(*texts: str) -> int:
     return sum(len(word) for text in texts for word in text.split())
 
 
-def page_picture(path: Path, number: int) -> str:
-    """One page, counted from 1, as a PNG in base64."""
-    document, picture = open_pdf(path), BytesIO()
-    if not 1 <= number <= len(document):
-        raise ValueError(f"it has pages 1 to {len(document)}, not {number}")
-    document[number - 1].render(scale=1.25).to_pil().save(picture, format="PNG")
+def first_page(path: Path) -> str:
+    """As a PNG in base64."""
+    picture = BytesIO()
+    open_pdf(path)[0].render(scale=1.25).to_pil().save(picture, format="PNG")
     return base64.b64encode(picture.getvalue()).decode()
 
 

@@ -24,9 +24,24 @@ def is_read(document: Any) -> bool:
 
 
 def add_values(sheet: Sheet, document: Any, page: Any) -> None:
-    for value, box in _values(document.formenv, page):
-        _add(sheet.lines, Line(value, *sheet.placed(box), filled=True))
-        sheet.text += value
+    """Behind its label on the left ("[x]": before that on the right), else below what is above."""
+    lines = sheet.lines
+    for typed, box in _values(document.formenv, page):
+        sheet.text += typed
+        value = Line(typed, *sheet.placed(box), filled=True)
+        beside = [line for line in lines if line.beside(value)]
+        after = [line for line in beside if line.right > value.right]
+        before = [line for line in beside if line.left < value.left]
+        if typed == "[x]" and after:
+            label = min(after, key=lambda line: line.left)
+            lines[lines.index(label)] = replace(label, text=f"[x] {label.text}")
+        elif before:
+            label = max(before, key=lambda line: line.left)
+            text, right = f"{label.text} {typed}", max(label.right, value.right)
+            lines[lines.index(label)] = replace(label, text=text, right=right, filled=True)
+        else:
+            above = [index for index, line in enumerate(lines) if line.bottom >= value.bottom]
+            lines.insert(max(above, default=-1) + 1, value)
 
 
 def _values(form: Any, page: Any) -> Iterator[tuple[str, Box]]:
@@ -61,20 +76,3 @@ def _string(get: Callable[..., int], *arguments: Any) -> str:
     buffer = (FPDF_WCHAR * (size // 2 + 1))()
     get(*arguments, buffer, size)
     return bytes(buffer)[:size].decode("utf-16-le", "replace").rstrip("\0")
-
-
-def _add(lines: list[Line], value: Line) -> None:
-    """Behind its label on the left ("[x]": before that on the right), else below what is above."""
-    beside = [line for line in lines if line.beside(value)]
-    after = [line for line in beside if line.right > value.right]
-    before = [line for line in beside if line.left < value.left]
-    if value.text == "[x]" and after:
-        label = min(after, key=lambda line: line.left)
-        lines[lines.index(label)] = replace(label, text=f"[x] {label.text}")
-    elif before:
-        label = max(before, key=lambda line: line.left)
-        text, right = f"{label.text} {value.text}", max(label.right, value.right)
-        lines[lines.index(label)] = replace(label, text=text, right=right, filled=True)
-    else:
-        above = [index for index, line in enumerate(lines) if line.bottom >= value.bottom]
-        lines.insert(max(above, default=-1) + 1, value)

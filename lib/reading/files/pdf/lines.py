@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby, pairwise
+from itertools import compress, groupby, pairwise
 from math import pi
 from typing import Any
 
@@ -119,18 +119,18 @@ def read_sheet(page: Any, *, draw: bool = True) -> Sheet:
         oblique = enumerate(found[_OBLIQUE])
         found[_OBLIQUE] = [Line(line.text, 0, -12 * n, 400, 10 - 12 * n) for n, line in oblique]
     text = whole(units).replace(_NOTHING, "")
+    letters = 0 if text.isascii() else len(_RIGHT_TO_LEFT.findall(text))
+    mirrored = 2 * letters > len("".join(text.split()))
     lines, box = found.pop(turn, []), page.get_cropbox()
-    sheet = Sheet(lines, box, turn, text=text, dropped=dropped, white=bool(white))
-    if not text.isascii() and 2 * len(_RIGHT_TO_LEFT.findall(text)) > len("".join(text.split())):
-        sheet.mirrored = True
-        sheet.lines = [replace(line, left=-line.right, right=-line.left) for line in sheet.lines]
-    sheet.box = sheet.placed(sheet.box)
+    if mirrored:
+        lines = [replace(line, left=-line.right, right=-line.left) for line in lines]
+    sheet = Sheet(lines, box, turn, mirrored, text=text, dropped=dropped, white=bool(white))
+    sheet.box = sheet.placed(box)
     if turn != _OBLIQUE:  # cropped pages keep what is beside them
-        paper, parts = Line("", *sheet.box), dict[bool, list[Line]]({True: [], False: []})
-        for line in sheet.lines:
-            parts[line.over(paper) and line.beside(paper)].append(line)
-        sheet.lines = parts[True]
-        sheet.dropped.update(line.text for line in parts[False])
+        paper = Line("", *sheet.box)
+        on_it = [line.over(paper) and line.beside(paper) for line in lines]
+        sheet.lines = list(compress(lines, on_it))
+        dropped.update(line.text for line, on in zip(lines, on_it, strict=True) if not on)
     if shuffled:
         sheet.lines = [line for row in rows_of(sheet.lines) for line in row]
     sheet.lines = join_rows(sheet.lines)

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from statistics import median
@@ -39,10 +39,15 @@ def drop_running_lines(sheets: Sequence[Sheet]) -> None:
     Lines that stand deeper must also divide sentences, which run on over the page's end.
     """
     height = median(sheet.box[3] - sheet.box[1] for sheet in sheets)
-    for margin in (_margin(sheets, height), _DEEP * height):
+    lefts = [
+        min(line.left for line in sheet.lines) - sheet.box[0] for sheet in sheets if sheet.lines
+    ]
+    # As wide as the left margin, within limits
+    usual = min(max(median(lefts) if lefts else 0, _LEAST * height), _MOST * height)
+    for margin in (usual, _DEEP * height):
         found = _running_lines(sheets, margin)
         kept = [[n for n in sheet.lines if n not in found[at]] for at, sheet in enumerate(sheets)]
-        if margin == _DEEP * height and not _divide_sentences(kept, found):
+        if margin != usual and not _divide_sentences(kept, found):
             return
         for sheet, running, lines in zip(sheets, found, kept, strict=True):
             if running and (lines or sheet.others):
@@ -75,7 +80,10 @@ def _running_lines(sheets: Sequence[Sheet], margin: float) -> list[list[Line]]:
         numbers = {
             p: n for near in (-1, 0, 1) for p, n in places.get((mark, at + near), {}).items()
         }
-        return len(numbers) >= max(2, 0.4 * len(sheets)) and _count_pages(numbers)
+        known = sorted((page, number) for page, number in numbers.items() if number is not None)
+        steps = [b[1] - a[1] == b[0] - a[0] for a, b in pairwise(known)]
+        # Most numbers, if there are any, rise as the pages do.
+        return len(numbers) >= max(2, 0.4 * len(sheets)) and 2 * sum(steps) >= len(steps)
 
     found = [[n for n in lines if is_running(_mark(n)[0], _height(n))] for lines in outer]
     for lines, running in zip(outer, found, strict=True):  # the name of a chapter beside its number
@@ -93,12 +101,6 @@ def _running_lines(sheets: Sequence[Sheet], margin: float) -> list[list[Line]]:
 
 def _height(line: Line) -> int:
     return round(line.bottom / 4)
-
-
-def _margin(sheets: Sequence[Sheet], height: float) -> float:
-    """The height of the upper and lower margin: as wide as the left one, within limits."""
-    lefts = [min(line.left for line in s.lines) - s.box[0] for s in sheets if s.lines]
-    return min(max(median(lefts) if lefts else 0, _LEAST * height), _MOST * height)
 
 
 def _outer(sheet: Sheet, margin: float) -> list[Line]:
@@ -120,10 +122,3 @@ def _mark(line: Line) -> tuple[str, int | None]:
     start, end = match.span(match.lastindex or 0)
     number = int(text[max(start, end - 9) : end])
     return text[:start] + "#" + re.sub(r"\d+", "#", text[end:]), number
-
-
-def _count_pages(numbers: Mapping[int, int | None]) -> bool:
-    """Whether most numbers, if there are any, rise as the pages do."""
-    known = sorted((page, number) for page, number in numbers.items() if number is not None)
-    steps = [b[1] - a[1] == b[0] - a[0] for a, b in pairwise(known)]
-    return 2 * sum(steps) >= len(steps)
