@@ -70,7 +70,7 @@ def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -
                 return
             has_failed, is_missing = said in ("Failed", "Canceled"), status == 404
             is_new = method == "GET" and (is_missing or has_failed)
-            passes = status < 400 or status >= 500 or status in (408, 409, 429)
+            passes = status < 300 or status >= 500 or status in (408, 409, 429)
             if (has_failed and asked) or not (passes or is_new):
                 raise SetupError(
                     f"Azure does not deploy {model} ({said}). It takes the role Foundry Owner. "

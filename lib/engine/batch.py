@@ -74,7 +74,7 @@ class BatchEndpoint:
         temperature: float = 0.0,
         priority: int = 0,
     ) -> Reply:
-        """As Endpoint.ask, without priorities; EndpointError: it waits, or failed in three."""
+        """As Endpoint.ask, without priorities. EndpointError: it waits, or three batches failed."""
         request = chat_request(self.settings, messages, max_tokens, temperature)
         key = Ledger.key(request)
         if (saved := self.ledger.get(key)) is not None:
@@ -159,10 +159,10 @@ class BatchEndpoint:
                     f"any more, delete {portable(folder)} first: it is then paid again."
                 ) from error
             raise SetupError(
-                f"{where} does not take the batch ({short(error)}). Check the key, set batch: "
-                f"false, or answer the file yourself, `cd {portable(folder)} && vllm run-batch -i "
-                f"requests.jsonl -o replies.jsonl --model {self.settings.deployment}`, then run "
-                "this again."
+                f"{where} does not take the batch ({short(error)}). Run this again: what was "
+                "submitted is not paid twice. If that does not help, check address and key, set "
+                f"batch: false, or answer the file yourself: `cd {portable(folder)} && vllm "
+                f"run-batch -i requests.jsonl -o replies.jsonl --model {self.settings.deployment}`."
             ) from error
         if not texts:
             (folder / _STATE).unlink()  # the next run submits it anew

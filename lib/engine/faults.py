@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate, mktime_tz, parsedate_tz
 from typing import Any
 from urllib.parse import urljoin
 
@@ -201,8 +201,8 @@ def _excerpt(body: bytes) -> str:
 
 def _until(date: str, *, now: str) -> float | None:
     """Seconds between two HTTP dates of one reply: this machine's clock may be wrong."""
-    try:
-        until, since = map(parsedate_to_datetime, (date, now or formatdate(usegmt=True)))
-        return max(0.0, (until - since).total_seconds())
-    except (TypeError, ValueError):  # not a date, or without a time zone
-        return None
+    since = parsedate_tz(now) or parsedate_tz(formatdate())
+    with suppress(ValueError, OverflowError):  # no such day
+        if since and (until := parsedate_tz(date)):
+            return max(0.0, float(mktime_tz(until) - mktime_tz(since)))
+    return None

@@ -171,5 +171,5 @@ class Ledger:
 
 @cache
 def _lock_file(path: Path) -> int:
-    """Opened once and never closed: that would free the locks of the process's other ledgers."""
+    """Never closed: closing it would free the locks of the process's other ledgers (POSIX)."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

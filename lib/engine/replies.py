@@ -174,8 +174,8 @@ def read_reply(data: Mapping[str, Any], *, latency_s: float, where: str = "endpo
         if reason == "error":  # a provider that broke off; text before that is no answer
             said = _object(choice.get("error")).get("message") or "it says no more"
             raise Fault(f"the {where} cut its reply: {short(said)}", kind="cut")
-        reply = replace(usage_of(data), latency_s=round(latency_s, 4))
-        reply = replace(reply, text=whole(text), finish_reason=whole(reason))
+        said = {"text": whole(text), "finish_reason": whole(reason)}
+        reply = replace(usage_of(data), latency_s=round(latency_s, 4), **said)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         said = f"the {where} sent something else than a chat completion: {short(data)}"
         raise Fault(said, kind="unreadable") from error

@@ -57,7 +57,7 @@ def build_cases(
     """
     with_oracle = [question for question in questions if question.oracle != UNKNOWN]
     if missing := len(questions) - len(with_oracle):
-        print(f"{missing:,} questions have no known oracle: no condition with an oracle has them.")
+        print(f"{missing:,} questions have no known oracle: closed book and retrieval alone.")
     retrieved = _retrieved(index, [question.text for question in questions], recipe)
     return [
         *(_case(question, CLOSED_BOOK, ()) for question in questions),

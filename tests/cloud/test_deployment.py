@@ -163,7 +163,8 @@ def test_a_call_that_fails_for_now_is_made_again(
 
 
 @pytest.mark.parametrize(
-    ("status", "call"), [(400, 0), (403, 0), (400, 1), (401, 1), (403, 1), (404, 1), (422, 1)]
+    ("status", "call"),
+    [(302, 0), (400, 0), (403, 0), (400, 1), (401, 1), (403, 1), (404, 1), (422, 1)],
 )
 def test_what_waiting_cannot_mend_is_one_line(status: int, call: int, azure: Azure) -> None:
     azure.faults = [*[200] * call, status]

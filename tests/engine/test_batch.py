@@ -180,7 +180,8 @@ def test_without_a_batch_api_the_file_can_be_answered_by_hand(
     server: BatchServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
     server.refuses_submission = True
-    with pytest.raises(SetupError, match=r"vllm run-batch -i requests\.jsonl -o replies\.jsonl"):
+    said = r"not paid twice\..* vllm run-batch -i requests\.jsonl -o replies\.jsonl"
+    with pytest.raises(SetupError, match=said):
         ask_all(server, ledger)
     (path,) = (home() / "artefacts" / "batches").glob("*/requests.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]

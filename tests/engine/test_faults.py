@@ -199,6 +199,10 @@ def test_how_long_to_wait() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=5, seconds=30), usegmt=True)
     assert retry_after_s({"Retry-After": later, "Date": wrong}) == 30  # whatever our clock says
     assert retry_after_s({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    assert retry_after_s({"Retry-After": f"Wed, 21 Oct {10**12} 07:28:00 GMT"}) is None
+    for form in ("%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"):  # RFC 9110, 5.6.7
+        date = (datetime.now(UTC) + timedelta(seconds=30)).strftime(form)
+        assert retry_after_s({"Retry-After": date, "Date": "today"}) == pytest.approx(30, abs=1.5)
     used_up = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m2.5s"}
     others = {"x-ratelimit-remaining-requests": "9", "x-ratelimit-reset-requests": "6m0s"}
     assert retry_after_s(used_up | others) == 62.5

@@ -105,7 +105,10 @@ def test_questions_of_people_are_asked_where_no_oracle_is_needed(
         ("top_1", None),
         ("top_3", 1),
     }
-    assert "2 questions have no known oracle: no condition" in capsys.readouterr().out
+    assert (
+        "2 questions have no known oracle: closed book and retrieval alone."
+        in capsys.readouterr().out
+    )
 
 
 # --- retrieval settings --------------------------------------------------------------------------

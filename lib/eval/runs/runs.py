@@ -45,7 +45,7 @@ def load_run(name: str) -> Run:
             f"{portable(folder / METRICS_FILE)} is not there, nor one in a folder {name}. "
             f"Evaluated are: {known}."
         )
-    name = portable(run_dir).removeprefix("runs/")
+    name = portable(run_dir.absolute()).removeprefix("runs/")
     return Run(name, run_dir, read_metrics(run_dir), read_results(run_dir))
 
 

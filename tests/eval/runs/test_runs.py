@@ -414,12 +414,16 @@ def test_a_mistake_is_one_line_and_exit_2(
     assert err.count("\n") == 1
 
 
-def test_a_run_is_a_name_or_a_folder(runs_dir: Path, tmp_path: Path) -> None:
+def test_a_run_is_a_name_or_a_folder(
+    runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_run(tmp_path / "weak", lambda i, case: True)
     here, there = load_run(str(tmp_path / "weak")), load_run("weak")
     assert there.run_dir == runs_dir / "weak"
     assert here.name == str(tmp_path / "weak")
     assert there.name == "weak"
+    monkeypatch.chdir(there.run_dir)
+    assert load_run(".").name == "weak"
 
 
 def test_no_run_at_all_says_what_makes_one(
