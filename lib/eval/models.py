@@ -70,7 +70,7 @@ def endpoint_of(model: EvalModel) -> EndpointSettings:
 def _demand_own_variables(roles: set[str]) -> None:
     """No two roles may read the same variables, and none those without a prefix."""
     owners = dict.fromkeys(_STYLES, "another role")
-    for role in [*PREFIXES, *sorted(roles - PREFIXES.keys())]:
+    for role in [*PREFIXES, *sorted(roles)]:
         for name in (prefix + style for prefix in prefixes_of(role) for style in _STYLES):
             owner = owners.setdefault(name, role)
             if owner != role:

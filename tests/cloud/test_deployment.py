@@ -50,6 +50,8 @@ class Azure(Loopback):
     async def look(self, request: web.Request) -> web.Response:
         if failed := await self._fault(request):
             return failed
+        if await request.read():
+            raise web.HTTPBadRequest
         if request.match_info["name"] not in self.made:
             said = {"error": {"code": "ResourceNotFound", "message": "not there"}}
             return web.json_response(said, status=404)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 
-from lib.deploy.batch import Batch, Written
+from lib.deploy.batch import Batch, Written, _Spent
 from lib.deploy.batch_server import Threads, Writer, answer_together
 from tests.finetune.tiny_gemma import SLIDING_WINDOW, gemma_config
 
@@ -193,3 +194,15 @@ def test_a_streamed_answer_is_the_same(model: Any) -> None:
     assert prompt == [4, 5, 6]
     assert made[0].tolist() == prompt + [token for part in answer for token in part]
     assert streamer.ended
+
+
+@pytest.mark.parametrize("cheap", [True, False])
+def test_the_cheaper_way_is_taken_and_the_other_tried_now_and_then(cheap: bool) -> None:
+    spent = {way: _Spent() for way in (True, False)}
+    batch = cast(Batch, SimpleNamespace(_spent=spent))
+    taken = []
+    for _ in range(300):
+        taken.append(Batch._proposes(batch))
+        spent[taken[-1]].add(1.0 if taken[-1] == cheap else 2.0, 1.0)
+    assert 200 < taken.count(cheap) < 300
+    assert (not cheap) in taken[100:]

@@ -23,7 +23,7 @@ from lib.deploy.engines import (
     not_taken,
     vllm,
 )
-from lib.deploy.processes import ServerRecord, is_running, records
+from lib.deploy.processes import ServerRecord, end, is_running, records
 from lib.deploy.roles import Deployed, deploy
 from lib.endpoints import endpoint_settings
 from lib.engine.endpoint import chat_request
@@ -240,6 +240,20 @@ def test_a_key_reaches_the_engine_and_the_state_and_nothing_else(
     assert said.count("BaseHTTPRequestHandler") >= 2, "the command is shown"
     assert [one.base_url for one in deploy(recipe)] == [one.base_url for one in made]
     assert read_state("t")["STUDENT_SERVED_BY"] == "llama_cpp"
+
+
+def test_a_server_that_ran_before_outlives_one_that_does_not_start(
+    keeper: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(recipe := replace(RECIPE, engine="llama_cpp"))
+    baseline, student = sorted(records("t"), key=lambda one: one.role)
+    end(baseline)
+    ends = [sys.executable, "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr(llama_cpp, "command", lambda model, port, how: [*ends, model, str(port)])
+    with pytest.raises(SetupError, match=r"baseline's server .* ended before it answered"):
+        deploy(recipe)
+    assert records("t") == [student]
+    assert is_running(student)
 
 
 def test_another_engine_is_another_server(keeper: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,12 @@ def test_both_let_the_same_four_routes_through() -> None:
     assert [path for path in [*ALLOWED, *REFUSED] if re.search(pattern, path)] == list(ALLOWED)
 
 
-def test_what_we_ask_an_engine_for_is_let_through(home_dir: Path) -> None:
+def test_what_we_ask_an_engine_for_is_let_through(
+    home_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # not on the way to this machine
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     with serving(Engine()) as engine:
         record = ServerRecord("student", "t", 0, 1.0, engine.port, "m", "", "log")
         assert is_healthy(record)

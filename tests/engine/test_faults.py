@@ -155,7 +155,7 @@ def test_a_wrong_key_is_named_in_whatever_status_it_comes(status: int, wrapped: 
 def test_a_redirect_is_named_with_the_base_url_that_it_leads_to(status: int) -> None:
     for to in ("https://other.example/api/v1", "/api/v1"):
         headers = {"Location": f"{to}/chat/completions?key=secret"}
-        url = "https://other.example/v1/chat/completions"
+        url = "https://other.example/v1/chat/completions?key=secret"
         with pytest.raises(RequestRejected) as caught:
             read_body(status, headers, b"", SETTINGS, url)
         said = str(caught.value.if_all)

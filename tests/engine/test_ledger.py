@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,16 @@ def test_usage_since_a_mark_and_by_model() -> None:
     ledger.close()
 
 
+@pytest.fixture
+def far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XYZ-11")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_away")
 def test_tokens_of_the_last_day_stand_by_minute() -> None:
     ledger = Ledger()
     ledger.write("now", REQUEST, {"prompt_tokens": 3, "completion_tokens": 4}).result()
@@ -228,6 +240,14 @@ def test_a_claim_keeps_other_processes_out_until_it_ends_or_its_process_dies() -
     process.communicate()
     assert ledger.lock(key)
     ledger.close()
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lockf(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("lib.engine.ledger.fcntl.lockf", lockf)
+    assert Ledger().lock("ab" * 32)
 
 
 LIMITED = """

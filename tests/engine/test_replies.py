@@ -157,8 +157,9 @@ def test_a_reply_of_another_form_is_unreadable(body: dict[str, Any], usage: Any)
 )
 def test_a_reply_is_not_lost_for_its_usage(usage: Any) -> None:
     body = {"choices": [{"message": {"content": "3 days"}}], "usage": usage}
-    reply = read_reply(body, latency_s=0.0)
+    reply = read_reply(body, latency_s=1.23456)
     assert (reply.text, reply.prompt_tokens, reply.completion_tokens) == ("3 days", 0, 0)
+    assert reply.latency_s == 1.2346
 
 
 @pytest.mark.parametrize(

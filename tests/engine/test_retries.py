@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from lib.endpoints import EndpointSettings
 from lib.engine.budget import Budget, Estimate, Used
-from lib.engine.faults import EndpointError, Fault
+from lib.engine.faults import EndpointError, Fault, RequestRejected
 from lib.engine.limits import DailyLimit
 from lib.engine.retries import RetryLoop
 from lib.recipe import Recipe
@@ -155,6 +156,35 @@ def test_refusals_end_by_the_clock_since_the_last_answer(
     said = capsys.readouterr().out.splitlines()
     assert len(said) >= 2
     assert all("still trying: the teacher is busy" in line for line in said)
+
+
+def test_after_an_answer_earlier_faults_and_rejections_are_over(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = Fault("boom", kind="server")
+    rejected = RequestRejected("too long", code="", if_all=SetupError("all"))
+    outcomes = iter([fault, None, *[rejected] * 19, None, rejected])
+
+    async def attempt(timeouts: int) -> tuple[str, Used | None]:
+        if error := next(outcomes):
+            raise error
+        return "", Used(1)
+
+    async def ping() -> None:
+        raise AssertionError("whether the endpoint answers is known")
+
+    async def main() -> None:
+        loop = retry_loop()
+        saying = asyncio.create_task(loop._say_why())
+        for _ in range(22):
+            with suppress(RequestRejected):
+                await loop.run(attempt, ping=ping, estimate=Estimate())
+        await asyncio.sleep(100)
+        saying.cancel()
+
+    clock.run(main())
+    assert next(outcomes, "all were asked") == "all were asked"
+    assert capsys.readouterr().out == ""
 
 
 def test_a_long_wait_for_a_limit_is_said_once(

@@ -117,9 +117,10 @@ def test_a_stopped_scheduler_ends_everyone_who_waits_or_comes(clock: Clock) -> N
     async def main() -> None:
         scheduler = Scheduler(1, budget=Budget())
         crowd = Crowd(scheduler)
-        for name in ("running", "waits", "leads"):
+        for name in ("running", "waits", "leads", "leaves"):
             crowd.add(name, priority=name == "leads")
         await yield_all()
+        crowd.tasks["leaves"].cancel()
         rests = asyncio.create_task(scheduler.wait(scheduler.entry(Estimate()), after_s=60))
         await yield_all()
         scheduler.stop(EndpointError("over"))

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -90,6 +92,33 @@ def test_an_interrupt_cancels_and_waits_for_the_end() -> None:
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=300)
     assert output.splitlines() == ["tidied", "interrupted"]
+
+
+def test_an_interrupt_before_the_loop_is_there_begins_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, interrupted, get_loop = [], threading.Event(), asyncio.Runner.get_loop
+    results = iter([Future.result])  # of the first future, which starts the thread
+
+    async def work() -> None:
+        begun.append(True)
+
+    def result(future: Future[object]) -> object:
+        if original := next(results, None):
+            return original(future)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def late(runner: asyncio.Runner) -> asyncio.AbstractEventLoop:
+        interrupted.wait(60)
+        time.sleep(0.1)
+        return get_loop(runner)
+
+    monkeypatch.setattr(asyncio.Runner, "get_loop", late)
+    monkeypatch.setattr(Future, "result", result)
+    with pytest.raises(KeyboardInterrupt):
+        run(work())
+    assert not begun
 
 
 def test_an_interrupt_while_the_thread_starts_begins_nothing(

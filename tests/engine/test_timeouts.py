@@ -36,6 +36,7 @@ def test_a_limit_follows_what_requests_of_its_kind_take(clock: Clock) -> None:
         assert timeout.timeout_s("another kind") == 600.0
         assert timeout.timeout_s("k", timeouts=2) == pytest.approx(32.0)
         assert timeout.timeout_s("k", timeouts=30) == 600.0
+        assert await take(timeout, 20.0, timeouts=2) == pytest.approx(20.0)
 
     clock.run(main())
 

@@ -15,6 +15,7 @@ import pytest
 
 from lib.endpoints import EndpointSettings, endpoint_settings
 from lib.engine.endpoint import Endpoint, gather_all, run
+from lib.engine.faults import Fault
 from lib.engine.ledger import Ledger
 from lib.engine.sdk import sdk_client
 from lib.engine.transport import Transport, proxy_of, url_of
@@ -207,6 +208,9 @@ def test_entra_id_gives_one_token_for_all_until_it_expires(entra: SimpleNamespac
         entra.life_s = 100.0  # less than the margin: each request needs a new one
         run(ask(azure(server, api_key="", use_entra_id=True), "ghi"))
         assert entra.issued == 4
+        with sdk_client(azure(server, api_key="", use_entra_id=True)) as client:
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "a"}])
+        assert server.authorizations[-1] == "Bearer token-5"
     assert entra.scopes == {"https://cognitiveservices.azure.com/.default"}
 
 
@@ -247,6 +251,24 @@ def test_a_refused_token_is_a_setup_error(entra: SimpleNamespace) -> None:
         pytest.raises(SetupError, match="wrong tenant"),
     ):
         run(ask(azure(server, api_key="", use_entra_id=True)))
+
+
+@pytest.mark.parametrize(("status", "kind"), [("200 OK", "cut"), ("500 No", "server")])
+def test_of_replies_that_are_cut_an_error_is_not_counted_as_paid(status: str, kind: str) -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n{{".encode())
+        writer.close()
+
+    async def main() -> str:
+        async with await asyncio.start_server(cut, "127.0.0.1", 0) as server:
+            address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            async with Transport(EndpointSettings("teacher", "openai", address, "m")) as transport:
+                with pytest.raises(Fault, match="cut its reply") as caught:
+                    await transport.post("chat/completions", {})
+                return caught.value.kind
+
+    assert asyncio.run(main()) == kind
 
 
 def test_a_session_is_closed_on_leaving() -> None:

@@ -89,6 +89,13 @@ def test_a_neighbour_counts_only_with_the_evidence() -> None:
     assert first_hit([], question) is None
 
 
+def test_of_several_oracles_the_last_that_is_needed_counts() -> None:
+    one, other, more = make_chunks(3)
+    question = replace(question_of(one), more_oracles=(other,))
+    assert first_hit([other, more, one], question) == 2
+    assert first_hit([one, more], question) is None
+
+
 @pytest.mark.parametrize("quoted", [True, False])
 def test_an_oracle_that_was_shortened_serves_with_the_answer_alone(quoted: bool) -> None:
     text = "Nothing here. The mill is green. More words."

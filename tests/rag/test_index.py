@@ -407,9 +407,13 @@ def test_offline_a_model_of_the_hubs_cache_is_known(
 def test_weights_that_are_not_the_publishers_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedder_module, "files", lambda package: tmp_path)
-    with pytest.raises(SetupError, match=r"has no weights.*not loaded.*again"):
-        minilm_dir()
+    def absent(package: str) -> Path:
+        raise ModuleNotFoundError(package)
+
+    for found in (absent, lambda package: tmp_path):
+        monkeypatch.setattr(embedder_module, "files", found)
+        with pytest.raises(SetupError, match=r"has no weights.*not loaded.*again"):
+            minilm_dir()
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"something else")
     with pytest.raises(SetupError, match=r"has weights with SHA-256 \w{12}….*not loaded"):

@@ -85,6 +85,8 @@ def test_a_document_counts_once_in_a_ranking() -> None:
     assert [d.id for d in twice] == ["a", "c", "b"]
     without_ids = [Document(page_content="x"), Document(page_content="x")]
     assert len(fuse([without_ids], k=3)) == 1
+    texts = [[Document(id="a", page_content=text)] for text in ("first", "second")]
+    assert [d.page_content for d in fuse(texts, k=3)] == ["first"]
     with pytest.raises(ValueError, match=r"shorter|longer"):
         fuse([named("a")], [1.0, 2.0], k=1)
 
@@ -278,6 +280,8 @@ def test_neighbours_give_the_documents_own_text_once(letters: Letters, seed: int
     covered = [place for start, end in spans for place in range(start, end)]
     for hit in hits:
         assert {*range(hit.metadata["start"], hit.metadata["end"])} <= {*covered}
+    ids = [part.id for document in widened for part in document.metadata["parts"]]
+    assert len(ids) == len({*ids})
     first = widened[0].metadata
     assert first["start"] <= hits[0].metadata["start"] < first["end"]
 
@@ -467,9 +471,9 @@ def test_refused_prompts_change_nothing_and_are_said_in_one_line(
     )
     with serve(server), build_index(make_chunks(16), recipe) as index:
         point(monkeypatch, server, "TEACHER")
-        plain = retrieve(index, asked, recipe, k=3, setting="keywords")
+        plain = retrieve(index, asked, recipe, k=3, setting="dense")
         capsys.readouterr()
-        found = retrieve(index, asked, recipe, k=3, setting=f"keywords + {setting}")
+        found = retrieve(index, asked, recipe, k=3, setting=f"dense + {setting}")
     assert found[::2] == plain[::2]
     prompts = len(refused), len(asked)
     if setting == "compress":  # one a document

@@ -9,6 +9,7 @@ import pytest
 
 from lib.eval.__main__ import main
 from lib.eval.judge.audit import audit
+from lib.eval.judge.grading import WITHOUT_DOCUMENTS
 from tests.eval.judge.honest import honest, prompt_of, use
 from tests.eval.judge.make import judge_at, serve_judge
 from tests.eval.judge.people import labels, number_of, saying
@@ -55,6 +56,8 @@ def test_the_prompts_can_be_changed(
         assert main(["audit", str(path), "--prompts", str(mine)]) == 0
     assert len(server.requests) == 40
     assert {body["messages"][0]["content"] for body in server.requests} == {"Be strict."}
+    asked = [body["messages"][-1]["content"] for body in server.requests]
+    assert all(field in text for text in asked for field in WITHOUT_DOCUMENTS)
     said = printed(capsys)
     assert "Row" not in said
 

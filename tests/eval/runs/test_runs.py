@@ -375,8 +375,20 @@ def test_no_longer_refusing_is_worse(runs_dir: Path, capsys: pytest.CaptureFixtu
     assert main(["gate", "bold", "--against", "base", "--metric", "f1"]) == 0
     assert "no reply of both under distractors_only has a value" in capsys.readouterr().out
     command = ["gate", "bold", "--against", "base", "--metric", "f1", "--condition"]
-    assert main([*command, "distractors_only"]) == 2
-    assert "no reply of both under distractors_only has a value" in capsys.readouterr().err
+    for asked in (["distractors_only"], conditions):
+        assert main([*command, *asked]) == 2
+        assert "no reply of both under distractors_only has a value" in capsys.readouterr().err
+
+
+def test_a_gate_asks_for_the_metric_that_decides_the_base(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conditions = ("oracle", "distractors_only")
+    write_run(runs_dir / "base", lambda i, case: True, conditions=conditions, metric="f1")
+    monkeypatch.setattr("tests.eval.toy_runs.METRICS", ("exact_match", "refused_rightly"))
+    write_run(runs_dir / "silent", lambda i, case: True, conditions=conditions)
+    assert main(["gate", "silent", "--against", "base"]) == 2
+    assert "silent: no metric f1" in capsys.readouterr().err
 
 
 def test_a_run_is_not_worse_than_itself(runs_dir: Path) -> None:
