@@ -102,7 +102,8 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
     num_sitemaps = 0
     while waiting:
         named_in, where = waiting.pop()
-        if len(entries) >= max_pages or num_sitemaps >= MAX_SITEMAPS:
+        is_page = named_in == "urlset"
+        if len(entries) >= max_pages or (num_sitemaps >= MAX_SITEMAPS and not is_page):
             limits = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
             return [*entries, Skipped(short(where), f"nor {len(waiting):,} more: {limits}")]
         try:
@@ -111,7 +112,7 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
                 if document_id(where) in seen:
                     raise FetchError("it is named twice")
                 seen.add(document_id(where))
-            if named_in == "urlset":
+            if is_page:
                 entries.append(str(where))
                 continue
             num_sitemaps += 1
