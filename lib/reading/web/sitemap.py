@@ -104,8 +104,9 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
         named_in, where = waiting.pop()
         is_page = named_in == "urlset"
         if len(entries) >= max_pages or (num_sitemaps >= MAX_SITEMAPS and not is_page):
-            limits = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
-            return [*entries, Skipped(short(where), f"nor {len(waiting):,} more: {limits}")]
+            most = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
+            reason = f"not read, nor {len(waiting):,} more: {most}"
+            return [*entries, Skipped(short(where), reason)]
         try:
             if isinstance(where, str):
                 where = check_url(where)
