@@ -78,6 +78,16 @@ def test_pages_keep_their_numbers_and_offsets(tmp_path: Path) -> None:
         ("The lamp of the lighthouse burns from dusk to dawn, all the year.", "down.", "\n\n"),
         ("The lamp of the lighthouse burns from dusk to dawn, and it went", "Down.", "\n\n"),
         ("A heading of a few words", "down again.", "\n\n"),
+        (
+            "灯台の明かりは、一年を通して、夕暮れから夜明けまで、休むことなく燃え続けて",
+            "いる。",
+            "",
+        ),
+        (
+            "灯台の明かりは、一年を通して、夕暮れから夜明けまで、休むことなく燃え続ける",
+            "「燈」",
+            "\n\n",
+        ),
         ("A heading\n" + "a cell of a table", "down again.", "\n\n"),
     ],
 )

@@ -111,6 +111,10 @@ def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) ->
     assert in_force([*said, on(a, "undo")]) == said[:2]
     assert in_force([*said, on(a, "undo"), on(a, "undo")]) == [on(b, "reject")]
     assert in_force([on(a, "undo"), *said]) == said
+    assert in_force([*said, on(a, "pick", "bob"), on(a, "undo")]) == [
+        *said[:2],
+        on(a, "pick", "bob"),
+    ]
 
 
 def test_decisions_on_unknown_rows_are_not_applied_but_listed(
