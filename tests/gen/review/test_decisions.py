@@ -165,6 +165,10 @@ def test_a_picked_row_goes_to_the_evaluation_and_no_training_row_keeps_its_oracl
     splits = {row.id: row.split for row in left}
     assert [splits[row.id] for row in picked] == ["eval", "eval"]
     assert review.summary().startswith("2 picked, ")
+    # Nor a near duplicate of it.
+    other = next(row for row in left if row.split == "train")
+    review._same = {**review._same, picked[0].oracle.id: {other.context[0].id}}
+    assert review._states({picked[0].id: "pick"})[other.id] == "left out"
 
 
 def test_two_rows_on_one_chunk_can_both_be_picked(folder: Path, rows: list[RaftExample]) -> None:
