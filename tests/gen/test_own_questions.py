@@ -407,6 +407,7 @@ def test_a_file_without_a_usable_row_ends_the_run(
     rows = [own.row(sentences["d0"][0], document="nowhere")]
     with pytest.raises(SetupError, match=r"row 1: no document is named “nowhere”\. Set doc_path"):
         generate(recipe(tmp_path, rows))
+    gen.Corpus(recipe(tmp_path, rows, questions_per_chunk=1)).read()  # others are generated
     with pytest.raises(SetupError, match="doc_path is '', passages to train_file"):
         generate(recipe(tmp_path, rows, doc_path=""))
 
