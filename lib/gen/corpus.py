@@ -41,6 +41,7 @@ class Corpus:
         # Read first: a mistake in it is said before anything is paid.
         self.evaluation = read_evaluation_file(recipe.eval_file) if recipe.eval_file else []
         self.own = OwnQuestions()  # of train_file, once all is read
+        self.notes: list[str] = []  # on the splits and rows to come, which are said then
         self._items = read_training_file(recipe.train_file) if recipe.train_file else []
         self._reading = self._read()
 
@@ -112,8 +113,9 @@ class Corpus:
             asked = {share.chunk.id for share in shares(drawn(self.chunks, recipe), recipe)}
             asked.update(chunk_id for question in given for chunk_id in question.chunk_ids)
             corpus = self.chunks, self.same, recipe
-            notes = check_corpus(*corpus, asked=asked, given=given, eval_documents=self.held_out)
-            print(*notes, sep="\n", end="\n" * bool(notes))
+            held_out = self.held_out
+            self.notes = check_corpus(*corpus, asked=asked, given=given, eval_documents=held_out)
+            print(*self.notes, sep="\n", end="\n" * bool(self.notes))
         print(estimate(self.chunks, recipe, self.own.given), flush=True)
 
     def _bring_back(self) -> None:

@@ -42,8 +42,8 @@ def drop_asked(
 def drop_similar(
     questions: Sequence[Question], embedder: Embedder, *, max_similarity: float
 ) -> tuple[list[Question], list[Rejected]]:
-    """Keep the first of questions whose cosine is above max_similarity and that have one answer: it
-    tells questions on 2014 and on 2015 apart."""
+    """Keep the first of questions whose cosine is above max_similarity and that have one answer:
+    questions on 2014 and on 2015 differ in nothing else."""
     if not questions:
         return [], []
     vectors = embedder.queries([question.text for question in questions])

@@ -114,7 +114,12 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
         raise Finished(f"{portable(folder)}: {len(asked.questions)} pairs")
     about = {i for question in asked.questions for i in question.chunk_ids}
     same = together(corpus.same, asked.questions)
-    splits = assign_splits(chunks, same, recipe, asked=about, eval_documents=corpus.held_out)
+    splits = assign_splits(
+        *(chunks, same, recipe),
+        asked=about,
+        eval_documents=corpus.held_out,
+        say=lambda line: line in corpus.notes or print(line),
+    )
     held_out = [q.text for q in asked.questions if splits[q.chunk_id] == "eval"]
     others = [question for question in asked.questions if splits[question.chunk_id] != "eval"]
     # 4_eval stops at those that a training row asks, too.

@@ -133,7 +133,7 @@ def check_corpus(
         )
     train = {chunk_id for chunk_id, split in splits.items() if split == "train"}
     # A row without its oracle needs one more; its answer may rule some out.
-    free = max((len(train - same[chunk_id]) - 1 for chunk_id in train), default=0)
+    free = max((len(train) - 1 - len(train & same[chunk_id]) for chunk_id in train), default=0)
     if free >= num_distractors + 1:
         return notes
     seen = (

@@ -98,8 +98,8 @@ class TeacherPrompts:
 
 @cache
 def _example_turns(text: str) -> tuple[tuple[str, str], list[tuple[str, str, str]]]:
-    """Title and document of an example, and its turns: task, what is filled in, reply. One turn has
-    `# Piers / A pier was built. / > answer What was built? / A pier`."""
+    """Title and document of an example, and its turns: task, what is filled in, reply.
+    `# Piers / A pier was built. / > answer What was built? / A pier` has one turn."""
     title, _, document = re.split(r"^> ", text, maxsplit=1, flags=re.MULTILINE)[0].partition("\n")
     turns = re.findall(r"^> (\w+) ([^\n]*)\n(.*?)\s*(?=^> |\Z)", text, re.MULTILINE | re.DOTALL)
     return (title.lstrip("# "), document.strip()), turns

@@ -97,8 +97,8 @@ def _title_of(title: str, name: str) -> str:
     poor = re.search(r"(?i)\.(?:docx?|pdf|tex|indd|pptx?)$|^(?:untitled|microsoft word)", title)
     if len(title) <= 160 and not poor and re.search(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]", title):
         return title
-    plain = re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", as_read(name))
-    return one_line(plain) or name
+    plain = re.sub(r"\.x?html?$|_|(?<=[a-z])-(?=[a-z])", " ", clean(name))
+    return one_line(as_read(plain)) or name
 
 
 def counted(number: int, form: str) -> str:

@@ -42,7 +42,7 @@ def find_documents(recipe: Recipe) -> list[Source]:
                     f"doctype = '{doctype}' is for files, and {item} is a sitemap. Leave it empty."
                 )
             xml = not doctype and re.search(r"(?i)\.xml(\.gz)?$", item)
-            if "://" in item or (xml and find_path(item)):
+            if "://" in item or (xml and (file := find_path(item)) and file.is_file()):
                 found.setdefault(item, Source(item, item, "sitemap", held_out))
                 continue
             base, files = _expand(item, parameter)
@@ -112,7 +112,7 @@ def _visible(places: Iterable[Path], base: Path) -> dict[Path, str]:
                 folders[:] = (name for name in folders if name[0] != ".")
                 found.update(Path(folder, name) for name in (*files, *folders))
     names = {path.relative_to(base).as_posix(): path for path in found}
-    visible = (names[name] for name in sorted(names) if not re.search(r"(^|/)\.", name))
+    visible = (names[name] for name in sorted(names) if not re.search(r"(^|/)\.[^/]", name))
     problems = ((path, refused.get(path) or _problem(path)) for path in visible)
     return {path: problem for path, problem in problems if problem is not None}
 

@@ -306,10 +306,11 @@ def read_text(path: Path) -> str:
 def decode(data: bytes, content_type: str = "") -> str:
     """The characters of bytes in UTF-8, or in UTF-16 with a byte order mark; of a page (whose
     content type is given) also in the encoding that it declares."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if utf16 and content_type:
         return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")  # before any declaration: no other text passes as UTF-8
+    try:  # before any declaration: no other text passes as UTF-8
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         for place in (content_type, data[:2048].decode("latin-1")) if content_type else ():
             if found := re.search(_CHARSET, place, re.IGNORECASE):

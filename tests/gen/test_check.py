@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from lib.dataset import find_dataset
+from lib.dataset import Dataset, find_dataset
 from lib.gen.__main__ import main
-from lib.gen.check import check_dataset
+from lib.gen.check import Files, _oracle_share, check_dataset
 from lib.gen.generation import check_or_stop
 from lib.progress import VERBOSE
 from lib.settings import CheckFailed, SetupError
@@ -148,6 +150,29 @@ def test_a_share_that_is_off_is_found(home_dir: Path) -> None:
     manifest["parameters"]["oracle_probability"] = 0.5
     write_json(folder / "manifest.json", manifest)
     assert failed(folder) == {"share of training rows with their oracle"}
+
+
+@pytest.mark.parametrize("per", ["question", "chunk"])
+def test_the_share_is_tested_by_its_smaller_tail(per: str) -> None:
+    from scipy.stats import binomtest
+
+    draw = Random(7)
+    for _ in range(100):
+        trials = draw.choice((0, 1, 2, 7, 60))
+        shown, share = draw.randint(0, trials), draw.choice((0.0, 0.8, 1.0, draw.random()))
+        kinds = ["oracle"] * shown + ["memorise"] * (trials - shown)
+        rows: list[Row] = [
+            {"split": "train", "kind": kind, "oracle": {"chunk_id": place}}
+            for place, kind in enumerate(kinds)
+        ]
+        knobs = {"refusal_probability": 0, "oracle_probability": share, "distractors_per": per}
+        dataset = SimpleNamespace(manifest={"parameters": knobs})
+        rows *= 3 if per == "chunk" else 1  # questions of one draw count once
+        said = _oracle_share(Files(cast(Dataset, dataset), rows, [])).detail
+        tails = [1.0] * (not trials) or [
+            binomtest(shown, trials, share, alternative=side).pvalue for side in ("less", "greater")
+        ]
+        assert said.endswith(f"(p = {min(1, 2 * min(tails)):.3f})")
 
 
 def test_a_preferred_place_is_found(folder: Path) -> None:

@@ -178,6 +178,22 @@ def test_each_question_gets_what_is_near_to_it() -> None:
                 assert wanted in example.context
 
 
+def test_the_questions_of_a_chunk_take_turns() -> None:
+    fruits = [f"{number} {fruit}" for fruit in ("apples", "pears") for number in ("Ten", "Six")]
+    chunks = made(["It grows on a tree.", *fruits])
+    words = [f"Who ate the {fruit}?" for fruit in ("apples", "pears")]
+    questions = [Question(word, "0#0", word, "A tree.", "tree") for word in words]
+    recipe = Recipe(**OPTIONS | {"num_distractors": 2}, distractors_per="chunk")
+    recipe = replace(recipe, distractor_mode="hard", oracle_probability=1.0)
+    splits = {chunk.id: "train" for chunk in chunks}
+    same = {chunk.id: set[str]() for chunk in chunks}
+    built = build_examples(questions, chunks, splits, same, recipe)
+    for example in built.examples:
+        shown = " ".join(chunk.text for chunk in example.context)
+        assert "apples" in shown
+        assert "pears" in shown
+
+
 @pytest.mark.parametrize(
     ("question", "near"),
     [

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from lib.gen.gates import Rejection, check_question, check_whole, judge_answer, judge_pair
+from lib.gen.ask.rows import _UNREADABLE
+from lib.gen.gates import (
+    REMEDIES,
+    Rejection,
+    check_question,
+    check_whole,
+    judge_answer,
+    judge_pair,
+)
 from lib.prompts.student import REFUSAL, canonical, cot_label, parse_answer
 from lib.prompts.teacher import parse_questions
 from lib.recipe import Recipe
@@ -237,3 +245,7 @@ def test_each_gate_of_a_pair_refuses_with_its_name(answer: str, gate: str) -> No
     assert caught.value.gate == gate
     answer = "Barnard Lisle built it."
     assert judge_pair(QUESTION, answer, PAIRS).answer == answer
+
+
+def test_every_unreadable_reply_has_a_remedy() -> None:
+    assert {*_UNREADABLE} <= REMEDIES.keys()

@@ -80,6 +80,26 @@ def made(home: Path, documents: Path, *, status: int = 0, **changed: Any) -> Pat
     return home / read_state("mine").get("DATASET_DIR", "none")
 
 
+@pytest.mark.parametrize(
+    ("knobs", "waits"),
+    [
+        ({}, False),
+        ({"max_chunks": 6}, True),
+        ({"questions_per_document": 2}, True),
+        ({"chunker": "semantic"}, True),
+        ({"batch": True}, True),
+        ({"eval_doc_path": "d.txt"}, True),
+    ],
+)
+def test_all_documents_are_read_first_where_they_must_be_known(
+    documents: Path, loopback: Any, knobs: dict[str, Any], waits: bool
+) -> None:
+    if "eval_doc_path" in knobs:
+        knobs = {"eval_doc_path": str(documents / "d.txt")}
+    read = corpus.Corpus(Recipe(doc_path=str(documents / "[a-c].txt"), **knobs))
+    assert (generation.chunks_to_ask(read) is not read) == bool(read.documents) == waits
+
+
 def test_every_parameter_that_shapes_rows_is_in_the_manifest() -> None:
     recipe = Recipe()
     known = {name for name, knob in KNOBS.items() if "1_gen" in knob.notebooks}
@@ -158,6 +178,13 @@ def test_run_makes_the_dataset_that_the_notebook_makes(
     repeated = [*asked.questions, replace(trained, id="again", text=held_out.text)]
     lib.gen.build_rows(read, replace(asked, questions=repeated))
     assert "Questions that are in no row: 1 (evaluation 1)" in capsys.readouterr().out
+
+
+def test_that_no_whole_documents_are_held_out_is_said_once(
+    home_dir: Path, documents: Path, loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(home_dir, documents, split_by="document")
+    assert capsys.readouterr().out.count("groups of chunks are held out") == 1
 
 
 def test_the_first_rows_are_saved_while_documents_are_still_read(

@@ -19,11 +19,11 @@ from lib.eval.questions import PEOPLE, first_hit
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
 from lib.gen.generation import generate
-from lib.gen.own_questions import find_own
+from lib.gen.own_questions import ROW_ID, OwnQuestions, find_own
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, REFUSAL, parse_answer
 from lib.reading.questions_file import Evidence, TrainingItem
 from lib.recipe import Recipe
-from lib.records import Chunk, Document
+from lib.records import Chunk, Document, Rejected
 from lib.settings import PROJECT_DIR, SetupError
 from lib.state import read_state
 from lib.text import find_quote
@@ -174,6 +174,19 @@ def test_rows_without_an_oracle_are_reported_by_their_numbers(
         assert says in reason
     printed = capsys.readouterr().out
     assert f"row {first + 1}: no document is named “nowhere.pdf”" in printed
+    many = [Rejected(f"{ROW_ID}{number}", "", "oracle", "lost") for number in range(12)]
+    assert str(OwnQuestions([], many)).endswith("; row 9: lost; 2 more)")
+
+
+def test_what_the_teacher_cannot_answer_is_not_replaced_by_another_question(
+    tmp_path: Path, sentences: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [own.row(said, quote=said) for said, *_ in sentences.values()]
+    with serve(Loopback(reply=lambda body: REFUSAL)) as server:
+        use(server, monkeypatch)
+        with pytest.raises(SetupError, match="teacher_refused 6"):
+            generate(recipe(tmp_path, rows))
+        assert len(server.requests) == len(rows)
 
 
 @pytest.mark.parametrize(
@@ -394,6 +407,7 @@ def test_a_file_without_a_usable_row_ends_the_run(
     rows = [own.row(sentences["d0"][0], document="nowhere")]
     with pytest.raises(SetupError, match=r"row 1: no document is named “nowhere”\. Set doc_path"):
         generate(recipe(tmp_path, rows))
+    gen.Corpus(recipe(tmp_path, rows, questions_per_chunk=1)).read()  # others are generated
     with pytest.raises(SetupError, match="doc_path is '', passages to train_file"):
         generate(recipe(tmp_path, rows, doc_path=""))
 

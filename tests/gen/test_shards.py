@@ -194,6 +194,7 @@ def test_shards_that_are_not_of_one_run_are_one_line(
     [
         ("shard.json", b'{"shard": "1/2", "ma'),
         ("shard.json", b"{}"),
+        ("shard.json", b"[]"),
         ("shard.json", b""),
         ("ledger.sqlite", b""),
     ],

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from lib.dataset import write_dataset
 from lib.gen import show
@@ -39,9 +40,11 @@ def test_a_quote_is_found_across_a_line_break(home_dir: Path) -> None:
 
 
 def test_every_kind_is_shown_first(home_dir: Path) -> None:
-    html = show.show_examples(make().built.examples, n=3).data
+    examples = make().built.examples
+    html = show.show_examples(examples, n=3).data
     for kind in ("oracle", "memorise", "refuse"):
         assert f"kind <b>{kind}</b>" in html
+        assert escape(next(e.question.text for e in examples if e.kind == kind)) in html
     assert html.count('class="raft"') == 3
 
 

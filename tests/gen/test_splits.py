@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from lib.duplicates import conflicts
-from lib.gen.splits import assign_splits, check_corpus
+from lib.gen.splits import _blocks, assign_splits, check_corpus
 from lib.recipe import Recipe
 from lib.records import Chunk
 from lib.settings import SetupError
@@ -182,7 +183,30 @@ def test_it_is_said_that_no_whole_documents_are_held_out(
     (line,) = check_corpus(chunks, copies, recipe)
     assert re.fullmatch("Whole documents leave the split “[a-z]+” empty: groups .* held out.", line)
     # Also if it is the questions that leave no whole documents.
-    assert check_corpus(chunks, same, recipe) == []
+    asked = [c.id for c in chunks if c.document_id == "3.txt"]
+    assert check_corpus(chunks, same, recipe, asked=asked) == []
     assert capsys.readouterr().out == ""
-    assign_splits(chunks, same, recipe, asked=[c.id for c in chunks if c.document_id == "3.txt"])
+    assign_splits(chunks, same, recipe, asked=asked)
     assert capsys.readouterr().out.startswith("Whole documents leave the split “")
+
+
+def test_many_chunks_are_checked_at_once() -> None:
+    places = [(f"d{n // 20}", n % 20 * 1000) for n in range(20_000)]
+    chunks = [Chunk(f"{d}#{start}", d, "", 1, start, start + 9, "") for d, start in places]
+    started = time.process_time()
+    check_corpus(chunks, {chunk.id: set() for chunk in chunks}, Recipe())
+    assert time.process_time() - started < 1  # 0.1 s; comparing each with all others: 2 s
+
+
+def test_the_questions_on_held_out_documents_are_checked_too() -> None:
+    chunks, same = chunked(1)
+    others = [chunk.id for chunk in chunks if chunk.document_id != chunks[0].document_id]
+    with pytest.raises(SetupError, match="“eval”"):
+        check_corpus(chunks, same, Recipe(), asked=others, eval_documents={chunks[0].document_id})
+
+
+def test_a_block_does_not_end_between_chunks_that_are_the_same() -> None:
+    chunks = [Chunk(str(n), "d", "", 1, n, n + 1, "") for n in range(6)]
+    same = {str(n): {str(n ^ 1)} for n in range(6)}
+    assert _blocks(chunks, same, 1) == [["0", "1"], ["2", "3"], ["4", "5"]]
+    assert _blocks(chunks, {str(n): {*"012345"} for n in range(6)}, 2) == [[*"0123"], [*"45"]]

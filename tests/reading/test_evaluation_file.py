@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.reading import sources
 from lib.reading.questions_file import EvaluationItem, read_evaluation_file
 from lib.settings import SetupError
 
@@ -22,9 +23,11 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_texts_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_texts_are_taken_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert read_evaluation_file(write(tmp_path / "a.csv", CSV, encoding)) == ITEMS
+    monkeypatch.setattr(sources, "PROJECT_DIR", tmp_path)  # relative to the project, too
+    assert read_evaluation_file("a.csv") == ITEMS
     rows = [{"question": item.question, "answer": item.answer} for item in ITEMS]
     assert read_evaluation_file(write(tmp_path / "a.json", json.dumps(rows))) == ITEMS
     lines = "\n".join(json.dumps(row) for row in rows)

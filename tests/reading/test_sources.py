@@ -150,6 +150,7 @@ def test_a_folder_that_cannot_be_entered_is_reported(
     monkeypatch.setattr(os, "scandir", guarded)
     assert problems(docs) == {"sub/deep": "the folder cannot be entered: Permission denied"}
     assert names(docs) == "a.md b.txt sub/a.md sub/d.jpeg sub/deep".split()
+    assert problems(docs / "sub/deep") == {".": "the folder cannot be entered: Permission denied"}
 
 
 # --- sitemaps ------------------------------------------------------------------------------------
@@ -163,8 +164,10 @@ def test_only_a_sitemap_that_is_itself_named_is_one(docs: Path) -> None:
         (source,) = find_documents(docs / name)
         assert (source.kind, source.place) == ("sitemap", str(docs / name))
     assert [source.kind for source in find_documents(docs / "other.xml", doctype="txt")] == ["txt"]
+    (docs / "folder.xml").mkdir()
+    (docs / "folder.xml" / "map.xml").touch()
     # To read a folder, or what a glob matches, never means to ask the web.
-    for path in (docs, docs / "*.xml"):
+    for path in (docs, docs / "*.xml", docs / "folder.xml"):
         assert not any(source.kind == "sitemap" for source in find_documents(path))
 
 

@@ -76,7 +76,12 @@ def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
         ("a.csv", 'question,answer\nWhy?,so\n"Who?"?,me\n', "line 3: .*write each quote twice"),
         ("a.csv", "Frage;Antwort\nWer?;ich\n", "names no such column, but “frage, antwort”"),
         ("a.csv", "Our questions\nquestion,answer\nWho?,me\n", "but “our questions”"),
-        ("a.csv", b"question,answer\nWho?,\xe9\n", "cannot be read: it is not UTF-8"),
+        (
+            "a.csv",
+            b"question,answer\nWho?,charset=latin1 \xe9\n",
+            "cannot be read: it is not UTF-8",
+        ),
+        ("a.csv", "question,answer\nWho?,me".encode("utf-16")[:-1], "cannot be read: it is not"),
         ("a.xlsx", b"PK\x03\x04", "it is damaged, has a password or is not a workbook"),
         ("a.xlsx", "question,answer\n", r"Cannot detect file format\): save it as XLSX again"),
         ("a.json", '{"question": "Who?"', "cannot be read: it is not JSON"),

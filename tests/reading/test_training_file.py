@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def test_hotpotqas_layout(tmp_path: Path, columns: bool) -> None:
         ("h.json/2", "Ord", "A hill."),
         ("h.json/3", "Tern", "A boat."),
     ]
+    (bare,) = documents_of(
+        [replace(item, evidence=(Evidence("", "A lamp."),), distractors=())], "h.json"
+    )
+    assert isinstance(bare, Document)
+    assert bare.title == "h"
 
 
 @pytest.mark.parametrize(

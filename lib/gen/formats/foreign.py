@@ -61,8 +61,10 @@ def read_foreign(path: Path, *, unsaid: str) -> tuple[dict[str, list[Row]], list
             if isinstance(row, str) or (unusable := _unusable(row)):
                 reason = row if isinstance(row, str) else unusable
                 left_out.append(LeftOut(split, str(given.get("id", number)), reason))
-            elif "chosen" not in given or row not in rows[split][-1:]:  # a row has several pairs
-                rows[split].append(row | {"id": str(row["id"])})
+                continue
+            row |= {"id": str(row["id"])}
+            if "chosen" not in given or row not in rows[split][-1:]:  # a row has several pairs
+                rows[split].append(row)
     _find_oracles([row for of_split in rows.values() for row in of_split])
     no_oracle = "its oracle is unknown: it names no chunk, and no document holds its label's quotes"
     for split, of_split in rows.items():

@@ -111,11 +111,13 @@ async def get(
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
     headers["Accept"] = ", ".join(content_types) or "*/*"
     silence = dict.fromkeys(("sock_connect", "sock_read"), CONNECT_TIMEOUT_S)
-    limits = aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, **silence)
+    limits: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, **silence)}
+    limits["max_field_size"] = limits["max_line_size"] = 1 << 16  # policies of sites are long
     connector = aiohttp.TCPConnector(resolver=Checked(), ssl=_tls_context(), force_close=True)
     try:
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=limits) as session,
+            # aiohttp takes a gzip stream that was cut off for a whole one.
+            aiohttp.ClientSession(connector=connector, auto_decompress=False, **limits) as session,
             session.get(url, headers=headers, allow_redirects=False) as answer,
         ):
             found = {  # what is not UTF-8 in them is halves of UTF-16 pairs, which nothing encodes
@@ -137,7 +139,8 @@ async def get(
         raise FetchError(f"it took more than {TOTAL_TIMEOUT_S:g} s", passing=True) from error
     except (aiohttp.ClientError, OSError) as error:
         raise FetchError(f"the connection failed ({short(error)})", passing=True) from error
-    return Response(answer.status, found, bytes(body))
+    zipped = body and found.get("content-encoding", "").lower() in ("gzip", "x-gzip")
+    return Response(answer.status, found, gunzip(body, max_bytes) if zipped else bytes(body))
 
 
 def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any]:
@@ -158,7 +161,7 @@ def checked_addresses(host: str, port: int, *, allow_loopback: bool) -> list[Any
     return found
 
 
-def gunzip(data: bytes, max_bytes: int) -> bytes:
+def gunzip(data: bytes | bytearray, max_bytes: int) -> bytes:
     """Decompress, keeping at most max_bytes in memory; a FetchError if it is broken or larger."""
     try:
         plain = gzip.GzipFile(fileobj=BytesIO(data)).read(max_bytes + 1)
@@ -183,7 +186,7 @@ def _check_answer(status: int, headers: Mapping[str, str], content_types: Collec
         shown = quoted(content_type)[:60] or "not given"
         raise FetchError(f"its content type is {shown}, which is not read")
     encoding = headers.get("content-encoding", "identity").lower()
-    if encoding not in ("gzip", "identity"):
+    if encoding not in ("gzip", "x-gzip", "identity"):
         raise FetchError(f"its encoding {quoted(encoding)[:60]} is not read")
 
 

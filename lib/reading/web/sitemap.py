@@ -102,16 +102,18 @@ def _entries(location: str | Path, visitor: Visitor, max_pages: int) -> list[str
     num_sitemaps = 0
     while waiting:
         named_in, where = waiting.pop()
-        if len(entries) >= max_pages or num_sitemaps >= MAX_SITEMAPS:
-            limits = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
-            return [*entries, Skipped(short(where), f"nor {len(waiting):,} more: {limits}")]
+        is_page = named_in == "urlset"
+        if len(entries) >= max_pages or (num_sitemaps >= MAX_SITEMAPS and not is_page):
+            most = f"at most {max_pages:,} pages (max_pages) and {MAX_SITEMAPS} sitemaps are read"
+            reason = f"not read, nor {len(waiting):,} more: {most}"
+            return [*entries, Skipped(short(where), reason)]
         try:
             if isinstance(where, str):
                 where = check_url(where)
                 if document_id(where) in seen:
                     raise FetchError("it is named twice")
                 seen.add(document_id(where))
-            if named_in == "urlset":
+            if is_page:
                 entries.append(str(where))
                 continue
             num_sitemaps += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -65,8 +66,10 @@ def test_the_thread_that_looks_into_the_ledger_ends_before_it_is_closed(
 def test_an_error_has_no_group_as_its_context(loopback: Loopback) -> None:
     """IPython 9 shows no error whose context is a group."""
     loopback.fault = lambda number, body: error(401, "bad key")
+    sys.setswitchinterval(0.005)  # the default
     with pytest.raises(SetupError) as caught:
         ask_teacher([words_chunk(name) for name in "abc"], Recipe())
+    assert sys.getswitchinterval() == pytest.approx(0.005)
     seen: BaseException | None = caught.value
     while seen is not None:
         assert not isinstance(seen, BaseExceptionGroup)

@@ -13,7 +13,7 @@ from lib.finetune.rows import training_messages
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
 from lib.gen.formats.foreign import import_rows, read_foreign
-from lib.gen.formats.rows import context_texts, kind_of
+from lib.gen.formats.rows import context_texts, kind_of, published
 from lib.prompts.student import parse_answer
 from lib.settings import SetupError, home
 from lib.store import read_jsonl, write_jsonl
@@ -88,6 +88,13 @@ def test_rows_may_be_a_list_and_have_numbers_as_ids(home_dir: Path, tmp_path: Pa
         (tmp_path / name).write_text(text, encoding="utf-8")
         found = read_dataset(import_rows(tmp_path / name)).examples("train")
         assert [example.id for example in found] == ["0", "1", "2"]
+    told = [{"role": "user", "content": rows[0]["instruction"]}]
+    assert published(row := {**rows[0], "messages": told}, row_id="a") == row
+    said = [[{"role": "assistant", "content": x}] for x in (rows[0]["cot_answer"], "No.", "Yes.")]
+    pairs = [{"id": 7, "prompt": told, "chosen": said[0], "rejected": other} for other in said[1:]]
+    write_jsonl(tmp_path / "pairs.jsonl", pairs)
+    read, _ = read_foreign(tmp_path / "pairs.jsonl", unsaid="train")
+    assert [row["id"] for row in read["train"]] == ["7"]
     (tmp_path / "a.jsonl").write_text(f"{lines}\n[1]\n", encoding="utf-8")
     with pytest.raises(SetupError, match="row 4: it is not a JSON object"):
         import_rows(tmp_path / "a.jsonl")

@@ -111,6 +111,10 @@ def test_undoing_brings_back_what_was_decided_before(rows: list[RaftExample]) ->
     assert in_force([*said, on(a, "undo")]) == said[:2]
     assert in_force([*said, on(a, "undo"), on(a, "undo")]) == [on(b, "reject")]
     assert in_force([on(a, "undo"), *said]) == said
+    assert in_force([*said, on(a, "pick", "bob"), on(a, "undo")]) == [
+        *said[:2],
+        on(a, "pick", "bob"),
+    ]
 
 
 def test_decisions_on_unknown_rows_are_not_applied_but_listed(
@@ -161,6 +165,10 @@ def test_a_picked_row_goes_to_the_evaluation_and_no_training_row_keeps_its_oracl
     splits = {row.id: row.split for row in left}
     assert [splits[row.id] for row in picked] == ["eval", "eval"]
     assert review.summary().startswith("2 picked, ")
+    # Nor a near duplicate of it.
+    other = next(row for row in left if row.split == "train")
+    review._same = {**review._same, picked[0].oracle.id: {other.context[0].id}}
+    assert review._states({picked[0].id: "pick"})[other.id] == "left out"
 
 
 def test_two_rows_on_one_chunk_can_both_be_picked(folder: Path, rows: list[RaftExample]) -> None:

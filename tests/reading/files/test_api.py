@@ -121,6 +121,7 @@ def test_what_is_written_is_read_back() -> None:
     text = format_api_answer(ANSWER)
     assert text.startswith("<<<domain>>>: Vision\n<<<api_call>>>: hub.load(")
     assert parse_api_answer(text) == ANSWER
+    assert parse_api_answer(f"{text},") == {**ANSWER, "code": f"{ANSWER['code']},"}
     assert API_FIELDS == ("domain", "api_call", "api_provider", "explanation", "code")
 
 

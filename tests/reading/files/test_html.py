@@ -23,6 +23,7 @@ from lib.reading.web.page import main_text
         ('<meta charset="windows-1258">Huê', "cp1258", "text/html"),
         ('<?xml version="1.0" encoding="euc-kr"?>등대', "cp949", "application/xhtml+xml"),
         ('<meta charset="cp949">등대', "cp949", "text/html; charset=nonsense"),
+        ('<meta charset="cp1252">등대', "cp949", "text/html; charset=euc-kr"),
     ],
 )
 def test_encodings(text: str, encoding: str, content_type: str) -> None:
@@ -45,6 +46,16 @@ def test_an_html_file_keeps_all_its_words_and_no_marks_inside_a_sentence(tmp_pat
     assert text.startswith("# Lamp oil\n\nThe keeper burned colza_oil * 2 until 1868.\n\n")
     assert "* Phở bò\n* 등대" in text
     assert not any(word in text for word in ("draw", "http", "base64", "{}"))
+
+
+@pytest.mark.parametrize(("given", "read_as"), [("0", "1"), ("-2", "1"), ("2000", "1000")])
+def test_spans_are_those_of_browsers(tmp_path: Path, given: str, read_as: str) -> None:
+    pages = []
+    for span in (given, read_as):
+        cell = f"<td colspan={span} rowspan=2>Sandry"
+        (tmp_path / "a.html").write_text(f"<table><tr>{cell}<td>1<tr><td>2</table>")
+        pages.append(read(tmp_path / "a.html"))
+    assert pages[0] == pages[1]
 
 
 def test_an_html_file_in_another_encoding_is_read(tmp_path: Path) -> None:

@@ -217,14 +217,24 @@ def test_a_gzip_bomb_is_ended_at_the_limit(site: Website) -> None:
 
 def test_compressed_answers_are_read(site: Website) -> None:
     two_members = gzip.compress(b"hel") + gzip.compress(b"lo")
-    site.pages["/"] = Reply(two_members, headers={"Content-Encoding": "gzip"})
+    for encoding, padding in (("gzip", b""), ("x-gzip", b"\0\0")):
+        site.pages["/"] = Reply(two_members + padding, headers={"Content-Encoding": encoding})
+        assert fetched(site.url).body == b"hello"
     site.pages["/br"] = Reply(b"x", headers={"Content-Encoding": "br"})
-    assert fetched(site.url).body == b"hello"
     with pytest.raises(FetchError, match="encoding br"):
         fetched(f"{site.url}/br")
     for broken in (two_members[:-4], b"\x1f\x8b nonsense"):
         with pytest.raises(FetchError, match="gzip"):
             gunzip(broken, 1000)
+        site.pages["/"] = Reply(broken, headers={"Content-Encoding": "gzip"})
+        with pytest.raises(FetchError, match="gzip data is broken") as caught:
+            fetched(site.url)
+        assert not caught.value.passing
+
+
+def test_a_header_may_be_long(site: Website) -> None:
+    site.pages["/"] = Reply("hello", headers={"Content-Security-Policy": "a" * 60_000})
+    assert fetched(site.url).body == b"hello"
 
 
 def test_an_answer_cut_short_is_no_answer(site: Website) -> None:

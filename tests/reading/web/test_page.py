@@ -107,6 +107,12 @@ def test_plain_text_is_taken_as_it_is() -> None:
     assert main_text(text.encode(), "text/plain") == Text("", [text.replace("\r", "")])
 
 
+def test_a_page_that_names_no_encoding_is_read_all_the_same() -> None:
+    page = f"<html><body><article><p>{'Fyret på Fjære brenner. ' * 9}</p></article></body></html>"
+    (text,) = main_text(page.encode("latin-1"), "text/html").pages
+    assert "brenner. Fyret" in text
+
+
 @pytest.mark.parametrize(
     ("page", "content_type", "words"),
     [

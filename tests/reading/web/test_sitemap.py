@@ -225,7 +225,7 @@ def test_the_number_of_pages_is_bounded(site: Website) -> None:
     }
     loaded = load(site, max_pages=2)
     assert names(loaded) == ["a", "b"]
-    assert "nor 1 more: at most 2 pages" in reasons(loaded)["c"]
+    assert "not read, nor 1 more: at most 2 pages" in reasons(loaded)["c"]
     assert "/2.xml" not in site.paths
 
 
@@ -237,6 +237,10 @@ def test_the_number_of_sitemaps_is_bounded(site: Website, monkeypatch: pytest.Mo
     loaded = load(site)
     assert reasons(loaded)["10.xml"].endswith("(max_pages) and 3 sitemaps are read")
     assert site.paths == ["/sitemap.xml", "/0.xml", "/1.xml", "/a"]
+    site.pages |= {"/1.xml": urlset(f"{site.url}/b"), "/b": site.pages["/a"]}
+    loaded = load(site)
+    assert names(loaded) == ["a", "b"]  # all pages of the last
+    assert reasons(loaded)["2.xml"].startswith("not read, nor 6 more: ")
 
 
 def test_a_sitemap_speaks_for_its_own_site_only(site: Website) -> None:

@@ -1,4 +1,4 @@
-"""Whether a page reads like a language: fonts without Unicode give a cipher or glyph names."""
+"""Whether a page reads like a language: fonts without Unicode give a cipher."""
 
 import re
 import unicodedata
