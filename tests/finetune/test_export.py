@@ -328,6 +328,7 @@ def test_results_of_another_student_are_not_in_the_card(
     [
         ([], "--to is ''"),
         (["--to", "hub"], "--to is 'hub'"),
+        (["students/lamps", "--to", "hub"], "--to is 'hub'"),  # a folder is no name
         (["--to", "onnx"], "--to is 'onnx'"),
         (["--to", "hub", "me/lamps", "nowhere"], "holds no config.json"),
         (["nowhere", "--to", "hub", "me/lamps"], "holds no config.json"),
@@ -350,6 +351,13 @@ def test_a_mistake_is_one_line(
     found = capsys.readouterr().err
     assert re.fullmatch(r"lib\.finetune\.export: .*\n", found)
     assert said in found
+
+
+def test_a_student_at_a_service_has_no_weights(home_dir: Path, capsys: Any) -> None:
+    write_json(home_dir / "artefacts" / "students" / "far" / "hosted" / "job.json", {"id": "1"})
+    save_state("lamps", STUDENT_MODEL_DIR="artefacts/students/far/hosted")
+    assert export.main(["--to", "hub", "me/lamps"]) == 2
+    assert "which gives no weights away" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_there_is_kept(
