@@ -301,6 +301,7 @@ def test_steps_in_the_place_of_epochs_and_the_schedule(
         rates[schedule] = [0.02 * rate_of(step) for step in range(8)]
     assert losses(trained, "learning_rate") == pytest.approx(rates["cosine"])
     assert set(rates["constant"]) == {0.02}
+    assert trainer.args.lr_scheduler_type == "constant_with_warmup"
     assert rates["linear"][4] == pytest.approx(0.01)
     assert rates["cosine"][2] > rates["linear"][2] > rates["linear"][7] > 0
 
