@@ -47,9 +47,9 @@ def memory_estimate(rows: PreparedRows, recipe: Recipe, *, processes: int) -> st
 
 
 def recomputes(rows: PreparedRows, recipe: Recipe) -> bool:
-    """Whether a GPU keeps only each layer's input, and computes the rest again for the gradient: a
-    third of the time. Not where, by the estimate, everything takes at most half of the free memory;
-    always where processes divide the weights."""
+    """Whether a GPU keeps only each layer's input, and computes the rest again for the gradient,
+    for a third more time. Not where, by the estimate, everything takes at most half of the free
+    memory; always where processes divide the weights."""
     needed = estimated_gib(rows, recipe, on_gpu=True, in_bf16=has_bf16(), recompute=False)
     return recipe.parallel != "ddp" or sum(needed) > free_memory_gib(on_gpu=True) / 2
 

@@ -25,7 +25,7 @@ from lib.finetune.watch import plain_output
 from lib.parameters import add_parameters, overrides, typed_path
 from lib.recipe import Recipe
 from lib.settings import SetupError, expanded, home, portable, write_text
-from lib.state import environment, latest_run, require_path
+from lib.state import environment, hosted_job, latest_run, require_path
 from lib.store import building, read_json
 
 
@@ -53,8 +53,8 @@ _USED = {  # options by the way of exporting
 
 def _export(options: argparse.Namespace) -> None:
     kind, *words = options.to or ["--from-sharded"]
-    words += [options.folder] if options.folder else []
     name = words.pop(0) if kind == "hub" and words else ""
+    words += [options.folder] if options.folder else []
     folder = words.pop(0) if words else None
     sharded = kind == "--from-sharded"
     given = sharded == bool(options.from_sharded) and (kind == "hub") == bool(name)
@@ -172,8 +172,13 @@ def _write_whole(checkpoint: Path, recipe: Recipe, folder: Path) -> None:
 
 def _model_dir(folder: str | None, run_name: str | None) -> Path:
     """The merged model of a student's folder, a model's own folder, or a run's student."""
-    path = home() / typed_path(folder) if folder else None
-    path = path or require_path("STUDENT_MODEL_DIR", run_name or latest_run())
+    run_name = run_name or latest_run()
+    if not folder and hosted_job(run_name):
+        raise SetupError(
+            f"The student of run '{run_name}' is at the service that trained it, which gives no "
+            "weights away. Export one that was trained here."
+        )
+    path = home() / typed_path(folder) if folder else require_path("STUDENT_MODEL_DIR", run_name)
     path = path / "merged" if (path / "merged").is_dir() else path
     if missing := missing_in_folder(path):
         raise SetupError(missing)

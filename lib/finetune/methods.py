@@ -135,12 +135,14 @@ def _require_mergeable(adapted: Any, from_adapter: str) -> None:
     """Before it is trained: TRL reads the output's weights past an adapter on them, and one on an
     embedding that is tied to them would change both when it is merged."""
     model, kind = adapted.get_base_model(), adapted.peft_config["default"].peft_type.value
-    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    ends = [model.get_output_embeddings()]
+    if getattr(model.config.get_text_config(), "tie_word_embeddings", False):
+        ends.append(model.get_input_embeddings())
     if kind != "LORA" or any(hasattr(layer, "lora_A") for layer in ends):
         raise SetupError(
-            f"from_adapter is '{from_adapter}', an adapter of kind {kind} or on the embeddings or "
-            "the output, which cannot be trained on and merged. Give a LoRA adapter of the layers "
-            "between the embeddings and the output."
+            f"from_adapter is '{from_adapter}', an adapter of kind {kind} or on the output (or the "
+            "embeddings tied to it), which cannot be trained on and merged. Give a LoRA adapter of "
+            "the layers between the embeddings and the output."
         )
 
 

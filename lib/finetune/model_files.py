@@ -53,9 +53,10 @@ def wrong_content(path: Path) -> str:
     try:
         if path.suffix == ".safetensors":
             _shapes(path)
-        elif path.name in _OBJECTS and not isinstance(read_json(path), dict):
-            raise ValueError
-    except (SafetensorError, ValueError):
+        elif path.name in _OBJECTS:
+            found = read_json(path)
+            (found["weight_map"] if path.name == _INDEX else found).items()
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError):
         size = f"{path.stat().st_size:,} bytes"
         return f"is cut off or damaged ({size}). Copy or download it again."
     return ""

@@ -58,7 +58,8 @@ def service_of(base_url: str) -> Service:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = [t for pattern, t in data["services"].items() if fnmatchcase(host, pattern)]
         terms = dict(*found[:1])
-        names = tuple(map(str, terms.get("dpo", [])))
+        dpo = terms.get("dpo", [])
+        names = (dpo,) if isinstance(dpo, str) else tuple(map(str, dpo))
         return Service(host, str(data["as_of"]), terms, names, dict(data["models"]))
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise SetupError(

@@ -169,7 +169,8 @@ def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
 
     The mask is (sequences, 1, tokens, tokens): bool (True = seen) for SDPA, added to the scores for
     eager attention; a dict of them by layer type where a model mixes full and sliding attention. A
-    window counts positions. After `attend_by_parts`, other masks begin behind the context.
+    window counts positions. After `attend_by_parts`, a mask without a window begins behind the
+    context.
     """
     if "branches" not in batch:
         return {}

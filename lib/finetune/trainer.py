@@ -234,7 +234,8 @@ def training_dir(target: Path, processes: int, parallel: str) -> Path:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole one: with parts of the files training would fail, or begin anew unsaid."""
+    """The newest whole one: where a file is absent or cut off, training would fail, or begin anew
+    without a word."""
     steps = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
     return next((steps[step] for step in sorted(steps, reverse=True) if _whole(steps[step])), None)
 

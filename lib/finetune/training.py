@@ -149,7 +149,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 def _card_settings(recipe: Recipe) -> dict[str, Any]:
     settings = {"dataset_format": recipe.dataset_format} | _settings(recipe) | second_inputs(recipe)
-    settings |= {"from_adapter": recipe.from_adapter}
+    settings |= {"from_adapter": recipe.from_adapter} if recipe.from_adapter else {}
     if recipe.method == "full" or recipe.from_adapter:  # an earlier adapter brings its own
         return {name: it for name, it in settings.items() if name[:4] not in ("lora", "use_")}
     return settings | {"lora_targets": recipe.lora_targets or "all linear layers"}

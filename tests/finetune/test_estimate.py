@@ -87,6 +87,20 @@ def test_weights_of_an_8b_model(
     assert ("it may not fit. Lower batch_size" in said) == (weights_gib > 80)
 
 
+def test_processes_divide_the_weights_unless_each_has_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "weight_shapes", lambda folder: SHAPES)
+    rows = rows_of_an_8b_model(tmp_path)
+    whole, part = (
+        memory_estimate(rows, Recipe(method="full", parallel=parallel), processes=4)
+        for parallel in ("ddp", "fsdp2")
+    )
+    assert "(119.7 for weights" in whole
+    assert "(29.9 for weights" in part
+    assert "GPU" not in whole
+
+
 @pytest.mark.parametrize(
     ("free_gib", "knobs", "again"),
     [

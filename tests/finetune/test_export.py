@@ -19,7 +19,7 @@ import pytest
 from lib.finetune import export, gguf_file
 from lib.finetune.rows import Lengths
 from lib.state import save_state
-from lib.store import write_json
+from lib.store import read_json, write_json
 
 CARD = f"""---
 base_model: lamplighter
@@ -47,11 +47,11 @@ def student_dir(model_dir: Path, home_dir: Path) -> Path:
     return folder
 
 
-def write_results(home_dir: Path, deployment: str) -> None:
+def write_results(home_dir: Path, deployment: str, *, day: int = 28, run: str = "lamps") -> None:
     models = [{"name": "student", "role": "student", "deployment": deployment}]
-    metrics = {"date": "2026-11-28T10:00:00", "verdict": "It is better.", "made_of": {}}
+    metrics = {"date": f"2026-11-{day}T10:00:00", "verdict": "It is better.", "made_of": {}}
     metrics["made_of"] = {"models": models}
-    write_json(home_dir / "runs" / "lamps" / "metrics.json", metrics)
+    write_json(home_dir / "runs" / run / "metrics.json", metrics)
 
 
 # --- GGUF ----------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_a_sharded_checkpoint_becomes_a_whole_student(
     command = ["--from-sharded", str(checkpoint), "-p", str(tmp_path / "t.json")]
     assert export.main(command) == 0, capsys.readouterr().err
     folder = home_dir / "artefacts" / "exports" / "t-checkpoint-3"
-    assert (folder / "adapter" / "adapter_config.json").is_file() == adapted
+    assert (folder / "adapter").is_dir() == adapted
     assert "lm_head.weight" not in load_file(folder / "merged" / "model.safetensors")
     AutoTokenizer.from_pretrained(folder / "merged")
     assert "license: other" in (folder / "README.md").read_text()
@@ -300,7 +300,13 @@ def test_a_sharded_checkpoint_becomes_a_whole_student(
             AutoModelForCausalLM.from_pretrained(model_dir)(ids).logits, wanted, atol=1e-2
         )
     if adapted:
-        load_adapter(AutoModelForCausalLM.from_pretrained(model_dir), folder / "adapter")
+        adapter = folder / "adapter"
+        load_adapter(AutoModelForCausalLM.from_pretrained(model_dir), adapter)
+        assert (
+            read_json(adapter / "adapter_config.json")["base_model_name_or_path"] == "lamplighter"
+        )
+        on = ["-r", "from_adapter", str(adapter), "-r", "lora_rank", "8"]  # its rank stays
+        assert export.main([*command, "--out", str(tmp_path / "on"), *on]) == 0
 
     # Other parameters than the training's
     other = ["-r", "lora_rank", "8"] if adapted else ["-r", "method", "lora"]
@@ -308,6 +314,25 @@ def test_a_sharded_checkpoint_becomes_a_whole_student(
     said = capsys.readouterr().err
     assert "-p FILE, -r NAME VALUE" in said
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("differs", ["", "absent", "unknown"])
+def test_a_sharded_checkpoint_has_the_weights_of_its_model(
+    differs: str, model_dir: Path, home_dir: Path, tmp_path: Path, capsys: Any
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    state = AutoModelForCausalLM.from_pretrained(model_dir).state_dict()
+    if differs == "absent":
+        del state["model.norm.weight"]
+    elif differs:
+        state["model.other.weight"] = state["model.norm.weight"].clone()
+    write_shards(state, tmp_path)
+    parts = str(tmp_path / "pytorch_model_fsdp_0")
+    command = ["--from-sharded", parts, "-r", "student_model", str(model_dir)]
+    found = export.main([*command, "-r", "method", "full", "-r", "run_name", "t"])
+    assert found == (2 if differs else 0)
+    assert ("does not fit these parameters" in capsys.readouterr().err) == bool(differs)
 
 
 # --- what is asked -------------------------------------------------------------------------------
@@ -319,8 +344,16 @@ def test_results_of_another_student_are_not_in_the_card(
 ) -> None:
     write_results(home_dir, f"artefacts/students/lamps-9999/{served}")
     assert export.evaluation_of(student_dir / "merged") == ""
-    write_results(home_dir, f"artefacts/students/lamps-1a2b/{served}")
-    assert export.evaluation_of(student_dir / "merged").endswith("It is better.")
+    for run, day in (("a", 27), ("lamps", 28), ("z", 26)):
+        write_results(home_dir, f"artefacts/students/lamps-1a2b/{served}", day=day, run=run)
+    found = export.evaluation_of(student_dir / "merged")
+    assert found == "run lamps, 2026-11-28: It is better."
+
+
+def test_a_model_that_is_no_student_keeps_its_own_card(student_dir: Path) -> None:
+    own = (student_dir / "merged").rename(student_dir / "own")
+    (own / "README.md").write_text("# Own")
+    assert export._card(own) == "# Own"
 
 
 @pytest.mark.parametrize(
@@ -328,6 +361,7 @@ def test_results_of_another_student_are_not_in_the_card(
     [
         ([], "--to is ''"),
         (["--to", "hub"], "--to is 'hub'"),
+        (["students/lamps", "--to", "hub"], "--to is 'hub'"),  # a folder is no name
         (["--to", "onnx"], "--to is 'onnx'"),
         (["--to", "hub", "me/lamps", "nowhere"], "holds no config.json"),
         (["nowhere", "--to", "hub", "me/lamps"], "holds no config.json"),
@@ -350,6 +384,13 @@ def test_a_mistake_is_one_line(
     found = capsys.readouterr().err
     assert re.fullmatch(r"lib\.finetune\.export: .*\n", found)
     assert said in found
+
+
+def test_a_student_at_a_service_has_no_weights(home_dir: Path, capsys: Any) -> None:
+    write_json(home_dir / "artefacts" / "students" / "far" / "hosted" / "job.json", {"id": "1"})
+    save_state("lamps", STUDENT_MODEL_DIR="artefacts/students/far/hosted")
+    assert export.main(["--to", "hub", "me/lamps"]) == 2
+    assert "which gives no weights away" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_there_is_kept(

@@ -161,6 +161,9 @@ def test_a_service_that_is_not_known_to_offer_it_is_named_at_the_start(
         with pytest.raises(SetupError, match=r"127\.0\.0\.1 is not known to train open-model-20b"):
             use()
     require_machine(recipe())
+    for one, known in (("open-model-*", True), ("other-*", False)):  # not a list of one
+        (home() / "hosted.yaml").write_text(TERMS.replace("[open-model-*]", one), encoding="utf-8")
+        assert service_of(server.base_url).trains_on_preferences("open-model-20b") is known
     (home() / "hosted.yaml").write_text(TERMS.replace("[open-model-*]", "yes"), encoding="utf-8")
     with pytest.raises(SetupError, match=r"hosted\.yaml cannot be read: 'bool'"):
         require_machine(told)

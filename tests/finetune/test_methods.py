@@ -205,6 +205,23 @@ def test_an_adapter_that_could_not_be_merged_stops_before_it_is_trained(
         load_model(prepare_rows(dataset_dir, recipe), recipe)
 
 
+def test_an_adapter_on_embeddings_that_are_not_tied_is_trained_and_merged(
+    dataset_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import peft
+    import transformers
+
+    def untied(**known: Any) -> Any:
+        return transformers.CONFIG_MAPPING["llama"](**known | {"tie_word_embeddings": False})
+
+    monkeypatch.setattr(transformers, "LlamaConfig", untied)
+    student = make_model(tmp_path / "untied")
+    config = peft.LoraConfig(task_type="CAUSAL_LM", target_modules=["q_proj", "embed_tokens"])
+    peft.get_peft_model(load_weights(student), config).save_pretrained(tmp_path / "adapter")
+    trained = train(student, dataset_dir, from_adapter=str(tmp_path / "adapter"))
+    assert losses(trained)[-1] < losses(trained)[0]
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "said"),
     [
@@ -284,6 +301,7 @@ def test_steps_in_the_place_of_epochs_and_the_schedule(
         rates[schedule] = [0.02 * rate_of(step) for step in range(8)]
     assert losses(trained, "learning_rate") == pytest.approx(rates["cosine"])
     assert set(rates["constant"]) == {0.02}
+    assert trainer.args.lr_scheduler_type == "constant_with_warmup"
     assert rates["linear"][4] == pytest.approx(0.01)
     assert rates["cosine"][2] > rates["linear"][2] > rates["linear"][7] > 0
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from lib.finetune import prepare_rows, train_student
-from lib.finetune.parallel import ACCELERATE_DIR
+from lib.finetune.model_files import load_weights
+from lib.finetune.parallel import ACCELERATE_DIR, require_divided
 from lib.finetune.trainer import _trainer_arguments, last_checkpoint
 from lib.recipe import Recipe
 from lib.settings import PROJECT_DIR
@@ -152,6 +153,10 @@ def test_sharding_that_accelerate_drops_stops(start: Start) -> None:
     assert "parallel is 'fsdp2', and" in said
     assert "weights are whole in each process" in said
     assert "Traceback" not in said
+
+
+def test_one_process_has_whole_weights(model_dir: Path) -> None:
+    require_divided(load_weights(model_dir), "fsdp2")
 
 
 def test_processes_that_were_not_started_stop(start: Start, tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: P
     weights = (path / "model.safetensors" for path in (model_dir, tmp_path / "student" / "merged"))
     assert len({path.read_bytes() for path in weights}) == 2
     again = second_inputs(wanted)
+    assert second_inputs(replace(wanted, dpo_beta=0.7)) != again
     (folder / "train.jsonl").write_text("{}\n", encoding="utf-8")
     assert second_inputs(wanted) != again
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -223,8 +224,16 @@ def test_quantised_weights_are_refused(model_dir: Path, tmp_path: Path) -> None:
         assert bool(said) == bool(missing(str(tmp_path / "m")))
 
 
-@pytest.mark.parametrize("text", ['{"eos_token_id": [2', "[2]"])
-@pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *product(["config.json", "generation_config.json", INDEX], ['{"eos_token_id": [2', "[2]"]),
+        *((INDEX, text) for text in ("{}", '{"weight_map": ["a"]}')),
+    ],
+)
 def test_a_config_that_was_cut_off_is_told(
     model_dir: Path, tmp_path: Path, name: str, text: str
 ) -> None:

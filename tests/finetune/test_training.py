@@ -14,6 +14,7 @@ from lib.finetune import Trained, merge, prepare_rows, training
 from lib.finetune.methods import load_adapter
 from lib.finetune.model_files import weight_shapes
 from lib.finetune.trainer import make_trainer
+from lib.progress import minutes
 from lib.prompts.student import student_messages
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -60,6 +61,10 @@ def test_the_students_folder_is_whole(student: Trained, model_dir: Path) -> None
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nbase_model: lamplighter\n")
     assert "learning_rate` | 0.02" in card
+    assert "lora_targets` | all linear layers" in card
+    assert "\ntags: [raft, lora, retrieval-" in card
+    assert f"Training took {minutes(student.seconds)} (" in card
+    assert not [line for line in card.splitlines() if line.endswith("|  |")]
     assert read_jsonl(folder / "metrics.jsonl") == student.history
     assert student.seconds == student.history[-1]["seconds"] > 0
     assert "20 of 20 are the same" in card
@@ -306,8 +311,16 @@ def test_trl_trains_on_the_labels_given_and_cuts_nothing(model_dir: Path, tmp_pa
     assert trainer.args.max_length is None
 
 
-def test_the_loss_is_that_of_trl(model_dir: Path, dataset_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])  # DDP averages their gradients
+def test_the_loss_is_that_of_trl(
+    processes: int,
+    model_dir: Path,
+    dataset_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import torch
+    from accelerate import Accelerator
     from trl import SFTTrainer
 
     recipe = recipe_of(model_dir, method="full")
@@ -315,6 +328,7 @@ def test_the_loss_is_that_of_trl(model_dir: Path, dataset_dir: Path, tmp_path: P
     trainer = make_trainer(rows, recipe, output_dir=tmp_path / "out", callbacks=[])
     trainer.model.train()
     batch = next(iter(trainer.get_train_dataloader()))
+    monkeypatch.setattr(Accelerator, "num_processes", processes)
     found = []
     for compute in (type(trainer).compute_loss, SFTTrainer.compute_loss):
         trainer.model.zero_grad()

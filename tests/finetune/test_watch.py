@@ -24,7 +24,7 @@ def at(step: int) -> Any:
 
 
 def trained(step: int, loss: float = 0.5) -> dict[str, float]:
-    return {"loss": loss, "learning_rate": 0.1, "num_tokens": 1000.0 * step}
+    return {"loss": loss, "learning_rate": 0.1, "num_tokens": 10.0 * step**2}
 
 
 def test_validations_are_printed_and_the_progress_has_the_loss(
@@ -51,11 +51,11 @@ def test_validations_are_printed_and_the_progress_has_the_loss(
         "steps        2/100 · 0.4/s · ETA 4:05",
         "100 steps: about 4:10, as the first go.",
         "steps        6/100 · 0.4/s · ETA 3:55",
-        "steps        14/100 · 0.4/s · ETA 3:35 · loss 0.500 · 400 tokens/s · 1.2 GiB",
-        "steps        30/100 · 0.4/s · ETA 2:55 · loss 0.500 · 400 tokens/s · 1.2 GiB",
-        "steps        62/100 · 0.4/s · ETA 1:35 · loss 0.500 · 400 tokens/s · 1.2 GiB",
+        "steps        14/100 · 0.4/s · ETA 3:35 · loss 0.500 · 40 tokens/s · 1.2 GiB",
+        "steps        30/100 · 0.4/s · ETA 2:55 · loss 0.500 · 120 tokens/s · 1.2 GiB",
+        "steps        62/100 · 0.4/s · ETA 1:35 · loss 0.500 · 440 tokens/s · 1.2 GiB",
         "step 100/100 · validation loss 1.000",
-        "steps        100/100 · 0.4/s · took 4:10 · loss 0.500 · 400 tokens/s · 1.2 GiB",
+        "steps        100/100 · 0.4/s · took 4:10 · loss 0.500 · 760 tokens/s · 1.2 GiB",
     ]
     assert [point["step"] for point in watch.history] == [0, *range(10, 101, 10), 100]
     assert read_jsonl(tmp_path / "metrics.jsonl") == watch.history
