@@ -116,10 +116,13 @@ def read_body(
         error += "then run this again: every reply is in the ledger."
     elif status in (401, 403) or _ABOUT_KEYS.search(message):
         error = f"refuses the key {said}. Check it, and whether it may be used here: {names}."
+    elif status < 400 and headers.get("Location"):
+        error = f"answers {status}: {message}. Set that as its base URL: {names}."
+    elif status == 404:
+        error = f"knows no model '{settings.deployment}' {said}. Check the deployment and the base "
+        error += f"URL: {names}. Asked was {without_secrets(url)}"
     else:
-        error = f"refuses even a short request {said}. Check the deployment "
-        error += f"'{settings.deployment}' and the base URL: {names}. Asked was "
-        error += without_secrets(url)
+        error = f"refuses even a short request {said}. Check {names}."
     if_all = SetupError(f"The {where} {error}")
     if no_credit or status == 401:
         raise if_all

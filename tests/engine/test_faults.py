@@ -159,7 +159,7 @@ def test_a_redirect_is_named_with_the_base_url_that_it_leads_to(status: int) -> 
         with pytest.raises(RequestRejected) as caught:
             read_body(status, headers, b"", SETTINGS, url)
         said = str(caught.value.if_all)
-        assert "it redirects to https://other.example/api/v1). Check the deployment" in said
+        assert "it redirects to https://other.example/api/v1. Set that as its base URL" in said
         assert "secret" not in said
 
 

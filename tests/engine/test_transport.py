@@ -157,7 +157,7 @@ def test_a_redirect_is_not_followed_and_its_base_url_is_named(status: int, style
         with serve(Loopback(fault=fault)) as server:
             openai = EndpointSettings("teacher", "openai", server.base_url, "m", "k-1")
             settings = openai if style == "openai" else azure(server)
-            with pytest.raises(SetupError, match=rf"redirects to {other.base_url}\)\. Check"):
+            with pytest.raises(SetupError, match=rf"redirects to {other.base_url}\. Set that"):
                 run(ask(settings, "abc"))
         assert (other.requests, other.pings) == ([], 0)
 
