@@ -1,4 +1,4 @@
-"""Deployments: a fine-tuned model gets one by Azure Resource Manager; whether it answers."""
+"""Deployments: make one of a fine-tuned model, and ask whether it answers."""
 
 import time
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def with_deployment(job: Mapping[str, Any], *, timeout_s: float) -> Mapping[str,
 
 
 def _deploy(url: str, model: str, how: Mapping[str, Any], *, timeout_s: float) -> None:
-    """Look; make it unless it is there; look again until it is ready."""
+    """Make the deployment unless it is there, and wait until it is ready."""
     import httpx2
 
     what = {"model": {"format": how["format"], "name": model, "version": "1"}}

@@ -1,4 +1,4 @@
-"""azd, the Azure Developer CLI; `state` and `down`: what it made, in .env, and its end."""
+"""azd, the Azure Developer CLI; `state` writes what it made into .env, `down` deletes it."""
 
 import argparse
 import io

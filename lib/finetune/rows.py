@@ -119,12 +119,15 @@ def check_lengths(rows: PreparedRows, max_length_tokens: int) -> int:
 
     A row that is cut loses its completion, which is at its end, and teaches nothing.
     """
-    longest, reads = rows.lengths.max_total_tokens, rows.model_limit_tokens
-    if longest > min(reads or longest, max_length_tokens or longest):
-        raise SetupError(
-            f"{rows.lengths.longest_row} has {longest:,} tokens and max_length_tokens is "
-            f"{max_length_tokens:,} (0: no limit), the model reads at most {reads:,} (0: unknown), "
-            "so its completion would be cut. Lower num_distractors or chunk_chars in 1_gen, raise "
-            "max_length_tokens, or take a model that reads more."
-        )
+    longest = rows.lengths.max_total_tokens
+    for limit, what, remedy in (
+        (rows.model_limit_tokens, "the model reads", "take a model that reads more"),
+        (max_length_tokens, "max_length_tokens is", "raise max_length_tokens"),
+    ):
+        if 0 < limit < longest:
+            raise SetupError(
+                f"{rows.lengths.longest_row} has {longest:,} tokens and {what} {limit:,}, so its "
+                f"completion would be cut. Lower num_distractors or chunk_chars in 1_gen, or "
+                f"{remedy}."
+            )
     return max_length_tokens or longest

@@ -36,7 +36,7 @@ class Run:
 
 
 def load_run(name: str) -> Run:
-    """A run by its name below runs/, or by its folder; it is named so."""
+    """A run by its name below runs/, or by its folder."""
     folder = home() / "runs" / name
     run_dir = folder if (folder / METRICS_FILE).is_file() else Path(name)
     if not (run_dir / METRICS_FILE).is_file():
