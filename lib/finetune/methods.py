@@ -12,7 +12,7 @@ from lib.finetune.rows import PreparedRows
 from lib.recipe import Recipe
 from lib.settings import SetupError, expanded, home, portable
 
-_CLEARLY_FASTER = 1.2  # so that one machine always chooses the same
+CLEARLY_FASTER = 1.2  # so that one machine always chooses the same
 _BLOCK = 64  # weights that share a scale in NF4; a CPU wants widths in whole blocks
 
 
@@ -98,7 +98,7 @@ def has_bf16() -> bool:
 
     if torch.cuda.is_available():  # older GPUs emulate it slowly
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _product_s(torch.float32) > _CLEARLY_FASTER * _product_s(torch.bfloat16)
+    return _product_s(torch.float32) > CLEARLY_FASTER * _product_s(torch.bfloat16)
 
 
 @cache

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
+from lib.finetune.attention import TRAINING
 from lib.finetune.tokens import TokenRow
 
 # The least part of every prompt that is shared: an instruction alone is not a context, and rows
@@ -27,7 +28,6 @@ _KEPT_SHARE = 0.9
 _CONTEXT, _PADDING = 0, -1  # the branches are 1, 2, …
 # Lengths are multiples of it: few shapes, as oneDNN caches a kernel for each (2.1 GB for 1.4).
 TOKEN_BLOCK = 64
-_BY_PARTS = "context_then_branches"
 
 
 @dataclass(frozen=True)
@@ -133,43 +133,12 @@ def why_not_shared(model: Any) -> str:
     return f"not all layers attend by a mask and by positions ({how})"
 
 
-def attend_by_parts(model: Any) -> None:
-    """Let SDPA compute a shared context causally, without a mask, and then the branches.
-
-    A mask makes SDPA compute every score, also those that it hides: half of a context's. Forward
-    and backward took 1.1 to 1.8 times as long with one mask for all (docs/experiments.md).
-    """
-    import torch
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-    from transformers.masking_utils import sdpa_mask
-
-    def attend(
-        module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any
-    ) -> tuple[Any, None]:
-        masked = query.shape[2] if attention_mask is None else attention_mask.shape[2]
-        context = query.shape[2] - masked  # before what the mask speaks of
-        heads, _ = sdpa_attention_forward(
-            module, query[:, :, context:], key, value, attention_mask, **options
-        )
-        if context:
-            read = (each[:, :, :context] for each in (query, key, value))
-            first, _ = sdpa_attention_forward(module, *read, None, **options)
-            heads = torch.cat([first, heads], dim=1)
-        return heads, None
-
-    if model.config.get_text_config()._attn_implementation == "sdpa":
-        AttentionInterface.register(_BY_PARTS, attend)
-        AttentionMaskInterface.register(_BY_PARTS, sdpa_mask)
-        model.set_attn_implementation(_BY_PARTS)
-
-
 def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
     """What a model is told beside the tokens; nothing for a batch of plain rows.
 
     The mask is (sequences, 1, tokens, tokens): bool (True = seen) for SDPA, added to the scores for
     eager attention; a dict of them by layer type where a model mixes full and sliding attention. A
-    window counts positions. After `attend_by_parts`, a mask without a window begins behind the
+    window counts positions. After `prepare_attention`, a mask without a window begins behind the
     context.
     """
     if "branches" not in batch:
@@ -181,7 +150,7 @@ def attention_masks(batch: Mapping[str, Any], config: Any) -> dict[str, Any]:
     places = torch.arange(branches.shape[1], device=branches.device)
     seen = (places[None, :] <= places[:, None]) & ((keys == _CONTEXT) | (keys == queries))
     context = 0  # tokens of it that every sequence has
-    if config._attn_implementation == _BY_PARTS:
+    if config._attn_implementation == TRAINING:
         context = int((branches == _CONTEXT).all(dim=0).sum()) // TOKEN_BLOCK * TOKEN_BLOCK
 
     def mask(kind: str) -> Any:

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from lib.finetune.attention import prepare_attention
 from lib.finetune.estimate import recomputes
 from lib.finetune.methods import has_bf16, load_model
 from lib.finetune.model_files import wrong_content
@@ -15,7 +16,6 @@ from lib.finetune.rows import PreparedRows
 from lib.finetune.shared_contexts import (
     TOKEN_BLOCK,
     TrainingSequence,
-    attend_by_parts,
     attention_masks,
     share_contexts,
     with_branches,
@@ -45,11 +45,13 @@ def make_trainer(
         callbacks = [*callbacks, EarlyStoppingCallback(recipe.early_stop_patience)]
     model, lora = load_model(rows, recipe)
     sequences = training_sequences(model, rows.train, recipe, process.print)
-    if shares := any(sequence.context_tokens for sequence in sequences):
-        attend_by_parts(model)
+    shares = any(sequence.context_tokens for sequence in sequences)
+    longest = max(sequence.num_tokens for sequence in sequences)
+    prepare_attention(model, shares=shares, longest=longest)
     valid = [TrainingSequence((row,), 0) for row in rows.valid]
     if shares:
         valid = share_contexts(rows.valid, most_rows=recipe.batch_size)
+        arguments.per_device_eval_batch_size = 1  # sequence: about batch_size rows
     valid.sort(key=padded_size)
     trainer = _completion_trainer(
         recipe.parallel,
@@ -184,7 +186,7 @@ def _trainer_arguments(
         lr_scheduler_type={"constant": "constant_with_warmup"}.get(schedule, schedule),
         per_device_eval_batch_size=recipe.batch_size,
         remove_unused_columns=False,  # the trainer uses some that the model does not
-        optim="adamw_torch" if shared["use_cpu"] else "adamw_torch_fused",
+        optim="adamw_torch_fused",
         bf16=has_bf16(),  # mixed: what is trained stays in float32
         eval_strategy="steps" if rows.valid else "no",
         eval_steps=eval_steps,

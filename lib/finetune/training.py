@@ -37,7 +37,7 @@ from lib.store import (
 )
 
 # Raise it when the same inputs would give another student: older students are then not reused.
-_VERSION = 3
+_VERSION = 4
 _TRAINING_KNOBS = (
     "method num_epochs max_steps learning_rate learning_rate_schedule warmup_share lora_rank "
     "lora_alpha lora_dropout lora_targets use_rslora use_dora batch_size share_contexts "

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from lib.finetune import shared_contexts
+from lib.finetune.attention import prepare_attention
 from lib.finetune.shared_contexts import (
     TOKEN_BLOCK,
     TrainingSequence,
-    attend_by_parts,
     attention_masks,
     share_contexts,
     sharing_note,
@@ -132,7 +132,7 @@ def test_loss_and_gradients_are_those_of_separate_rows(
     model = small_model(kind, lora=lora)
     base = model.get_base_model() if lora else model
     assert why_not_shared(base) == ""
-    attend_by_parts(base)
+    prepare_attention(base, shares=True, longest=2049)  # by torch's kernel
     shared_anything = 0
     for seed in range(6):
         rng = Random(seed)
@@ -215,7 +215,7 @@ def test_the_trainer_says_what_is_shared() -> None:
 def test_the_mask_begins_behind_what_all_sequences_of_a_batch_read_first() -> None:
     """In whole blocks; a window needs its mask from the first token on, and so does a plain row."""
     model = small_model("gemma 3")
-    attend_by_parts(model)
+    prepare_attention(model, shares=True, longest=2049)
     rows = [
         TokenRow(f"{context}{n}", [context] * size + [n, 2], size + 1)
         for context, size in ((9, TOKEN_BLOCK + 30), (8, TOKEN_BLOCK + 9))
