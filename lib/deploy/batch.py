@@ -4,7 +4,8 @@ Three things make it faster than one `generate` after another (docs/experiments.
 changes what is written:
 
 - **Continuous batching**: each step writes for all prompts at work, and a prompt joins as soon as
-  another is done, so the weights are read once for all of them.
+  another is done, so the weights are read once for all of them. Each attends by itself, to no keys
+  of longer prompts.
 - **Shared prefixes**: a prompt that begins as an earlier one did (top 5 as top 3) copies its keys
   and values.
 - **Prompt lookup** (Saxena 2023): a RAFT answer quotes its context word for word, so what followed
@@ -18,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+BY_SLOT = "openbook_by_slot"  # a model's _attn_implementation in a Batch
 SLOTS = 8  # prompts at work
 STEP_TOKENS = 32  # of a step, those that are proposed among them; at least one for each prompt
 PROPOSED_TOKENS = 10  # of a prompt; 20 are not faster (docs/experiments.md)
@@ -139,6 +141,7 @@ class Batch:
     def __init__(self, model: Any, *, slots: int = SLOTS, step_tokens: int = STEP_TOKENS) -> None:
         self._model = model
         self._config = model.config.get_text_config()
+        _attend_by_slot(model)
         self._cache = SlotCache(self._config.num_hidden_layers, slots)
         self._step_tokens = step_tokens
         self._spent = {True: _Spent(), False: _Spent()}  # in steps with and without proposals
@@ -255,6 +258,35 @@ class Batch:
         window = (places > positions[..., None] - self._config.sliding_window)[:, None]
         masks = {"full_attention": seen, "sliding_attention": seen & window}
         return masks if len(kinds) > 1 else masks["sliding_attention"]
+
+
+def _attend_by_slot(model: Any) -> None:
+    """Let SDPA compute each prompt by itself, up to the last key that it sees: it reads the keys
+    that a mask hides, too, and a step waits for the memory."""
+    import torch
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
+
+    def attend(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any
+    ) -> tuple[Any, None]:
+        if len(query) == 1 or attention_mask is None:
+            return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+        seen = attention_mask.any(dim=(1, 2))  # (slots, keys)
+        lengths = seen.shape[1] - seen.flip(1).int().argmax(1)
+        heads = []
+        for slot, length in enumerate(lengths.tolist()):
+            keys, values = (each[slot, None, :, :length] for each in (key, value))
+            mask = attention_mask[slot, None, ..., :length]
+            own = query[slot, None]
+            heads += [sdpa_attention_forward(module, own, keys, values, mask, **options)[0]]
+        return torch.cat(heads), None
+
+    if model.config._attn_implementation == "sdpa":
+        AttentionInterface.register(BY_SLOT, attend)
+        AttentionMaskInterface.register(BY_SLOT, sdpa_mask)
+        model.set_attn_implementation(BY_SLOT)
 
 
 def ends_of(config: Any) -> frozenset[int]:

@@ -6,7 +6,7 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any
 
-from lib.deploy.batch import PROPOSED_TOKENS, Batch, Written, ends_of
+from lib.deploy.batch import BY_SLOT, PROPOSED_TOKENS, Batch, Written, ends_of
 
 WAITING = 256  # requests that have a thread; more wait for one
 
@@ -30,7 +30,8 @@ def answer_together() -> None:
 
     def generate(model: Any, *, generation_config: Any, **given: Any) -> Any:
         plain = set(generation_config.to_diff_dict()) <= _PLAIN and not generation_config.do_sample
-        if not plain or model.config._attn_implementation != "sdpa":  # whose masks are of bool
+        by_sdpa = model.config._attn_implementation in ("sdpa", BY_SLOT)  # whose masks are of bool
+        if not (plain and by_sdpa):
             generation_config.prompt_lookup_num_tokens = PROPOSED_TOKENS
             return alone(model, generation_config=generation_config, **given)
         with making:

@@ -1,6 +1,7 @@
 """Attention for training on a CPU, by products of matrices: where it multiplies bf16, torch's own
 kernel takes more than twice as long (docs/experiments.md)."""
 
+import time
 import timeit
 from functools import cache
 from typing import Any
@@ -11,6 +12,8 @@ from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_f
 
 from lib.finetune.methods import CLEARLY_FASTER, has_bf16
 
+_BLOCK = 256  # tokens
+
 
 def attend_by_products(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any
@@ -20,16 +23,18 @@ def attend_by_products(
     told = options.get
     if told("position_bias") is not None or told("dropout") or told("is_causal") is False:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    scale = told("scaling")
-    groups = query.shape[1] // key.shape[1]
-    heads = _Products.apply(
-        query,
-        repeat_kv(key, groups),
-        repeat_kv(value, groups),
-        attention_mask,
-        query.shape[-1] ** -0.5 if scale is None else scale,
-    )
-    return heads.transpose(1, 2).contiguous(), None
+    scale = query.shape[-1] ** -0.5 if told("scaling") is None else told("scaling")
+    key, value = (repeat_kv(each, query.shape[1] // each.shape[1]) for each in (key, value))
+    seen, tokens = attention_mask, query.shape[2]
+    if seen is None:
+        seen = torch.ones(1, 1, tokens, tokens, dtype=torch.bool, device=query.device).tril_()
+    heads = []
+    for start in range(0, tokens, _BLOCK):  # a block of tokens, up to the last key that it sees
+        read, mask = query[:, :, start : start + _BLOCK], seen[:, :, start : start + _BLOCK]
+        length = int(mask.any(dim=2).nonzero()[:, -1].max()) + 1
+        keys, values = key[:, :, :length], value[:, :, :length]
+        heads.append(_Products.apply(read, keys, values, mask[..., :length], scale))
+    return torch.cat(heads, dim=2).transpose(1, 2).contiguous(), None
 
 
 class _Products(torch.autograd.Function):
@@ -42,14 +47,10 @@ class _Products(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float
     ) -> Tensor:
         scores = _exact_product(query, key.transpose(2, 3)).mul_(scale)
-        lowest = torch.finfo(scores.dtype).min
-        if mask is None:
-            scores += scores.new_full(scores.shape[2:], lowest).triu_(1)
-        else:
-            scores += scores.new_zeros(()).where(mask, lowest)
+        scores += scores.new_zeros(()).where(mask, torch.finfo(scores.dtype).min)
         weights = scores.softmax(-1).to(value.dtype)
         ctx.save_for_backward(query, key, value, weights)
         ctx.scale = scale
@@ -92,6 +93,12 @@ def products_are_faster() -> bool:
         def step() -> None:
             attend(module, ones, ones, ones, None)[0].sum().backward()
 
-        return min(timeit.repeat(step, number=1, repeat=15))  # the first ones ask for memory
+        # CPU time of one thread: other processes hardly change it. The first ones ask for memory.
+        return min(timeit.repeat(step, number=1, repeat=10, timer=time.thread_time))
 
-    return seconds(sdpa_attention_forward) > CLEARLY_FASTER * seconds(attend_by_products)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return seconds(sdpa_attention_forward) > CLEARLY_FASTER * seconds(attend_by_products)
+    finally:
+        torch.set_num_threads(threads)

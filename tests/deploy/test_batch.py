@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
@@ -109,6 +110,28 @@ def test_a_known_beginning_is_not_read_again(model: Any) -> None:
     finally:
         hook.remove()
     assert read == [len(top_3), 2, 1]
+
+
+def test_a_short_prompt_reads_no_keys_of_a_longer_one(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, read = "transformers.integrations.sdpa_attention", list[int]()
+    kernel = import_module(module).sdpa_attention_forward
+
+    def counted(owner: Any, query: Any, key: Any, *told: Any, **options: Any) -> Any:
+        read.append(key.shape[2])
+        return kernel(owner, query, key, *told, **options)
+
+    monkeypatch.setattr(f"{module}.sdpa_attention_forward", counted)
+    model.set_attn_implementation("sdpa")
+    batch = Batch(model, slots=3, step_tokens=1)  # nothing is proposed
+    lengths = 5, 60, 20
+    for length in lengths:
+        batch.begin(Written([*range(4, 4 + length)], 9, frozenset()))
+    read.clear()
+    batch.step()
+    layers = model.config.num_hidden_layers
+    assert read == [length + 1 for length in lengths] * layers
 
 
 def test_prompt_lookup_proposes_what_followed_the_last_two_tokens() -> None:
