@@ -86,12 +86,19 @@ def test_large_scores_are_not_rounded_to_bf16() -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"dropout": 0.5}, {"is_causal": False}, {"position_bias": torch.full((1, 1, 5, 5), 0.25)}],
-    ids=["dropout", "not causal", "position bias"],
+    ("dtype", "options"),
+    [
+        (torch.float32, {}),
+        (torch.bfloat16, {"dropout": 0.5}),
+        (torch.bfloat16, {"is_causal": False}),
+        (torch.bfloat16, {"position_bias": torch.full((1, 1, 5, 5), 0.25, dtype=torch.bfloat16)}),
+    ],
+    ids=["float32", "dropout", "not causal", "position bias"],
 )
-def test_what_products_do_not_know_torchs_kernel_does(options: dict[str, Any]) -> None:
-    query, key, value = (torch.randn(1, 2, 5, 16) for _ in range(3))
+def test_what_products_do_not_know_torchs_kernel_does(
+    dtype: torch.dtype, options: dict[str, Any]
+) -> None:
+    query, key, value = (torch.randn(1, 2, 5, 16).to(dtype) for _ in range(3))
     found = []
     for kernel in (attend_by_products, sdpa_attention_forward):
         torch.manual_seed(0)
