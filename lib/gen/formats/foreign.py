@@ -145,14 +145,7 @@ def read_rows(path: Path) -> dict[str, list[Row]]:
 
 
 def _read_file(path: Path) -> list[Row]:
-    import pyarrow.parquet
-
     try:
-        if path.suffix == ".parquet":
-            return pyarrow.parquet.read_table(path).to_pylist()
-        if path.suffix == ".arrow":
-            with pyarrow.memory_map(str(path)) as file:
-                return pyarrow.ipc.open_stream(file).read_all().to_pylist()
         rows = []
         for number, row in iter_records(path):
             if not isinstance(row, dict):
