@@ -245,7 +245,8 @@ def _sentence(chunk: Chunk, question: Question) -> str:
     asked, answer = {*terms(question.text)}, question.answer
     sentences = (one_line(chunk.text[slice(*span)]) for span in sentence_spans(chunk.text))
     held = [sentence for sentence in sentences if holds(sentence, answer)]
-    if (copied := find_quote(answer, chunk.text)) and (is_api_record(chunk.text) or not held):
+    whole = not held and holds(chunk.text, answer)  # not a “no” within “north”
+    if (whole or is_api_record(chunk.text)) and (copied := find_quote(answer, chunk.text)):
         return copied
     if not held:
         reason = f"no sentence of {chunk.id} holds the answer: give a quote, or a teacher"

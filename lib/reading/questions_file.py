@@ -28,6 +28,7 @@ _PASSAGE = ("passage", "oracle_context", "context", "reference_contexts")
 _QUOTE = ("quote", "evidence")
 _REASONING = ("reasoning", "rationale", "cot_answer", "long_answer")
 _DISTRACTORS = ("distractors", "negatives")
+_LIST = re.compile(r"""\s*\[\s*['"].*['"]\s*\]\s*""", re.DOTALL)  # without commas: numpy's
 
 Item = TypeVar("Item", bound="EvaluationItem")
 
@@ -153,6 +154,8 @@ def _right_answers(row: Mapping[str, Any]) -> list[str]:
         raise ValueError(f"it has {' and '.join(rivals)}: leave the right one's column alone")
     name = next(iter(given), _ANSWER[0])
     value = structure(row[name]) if name == "answers" else row.get(name, "")
+    if name == "answers" and isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        raise ValueError("its answers are a list that cannot be read: write it as JSON")
     found = [text_value({name: one}, name) for one in _each(value)]
     if name != "answers" and isinstance(value, list) and len({*found}) > 1:
         reason = "if each of them is right, name the column answers; else join them to one text"
@@ -187,6 +190,8 @@ def _texts(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     value = row.get(name, [])
     if isinstance(parsed := structure(value), list):
         value = parsed
+    elif isinstance(value, str) and _LIST.fullmatch(value):
+        raise ValueError(f"its {name} is a list that cannot be read: write it as JSON")
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str | int | float) for one in values):
         raise ValueError(f"its {name} is neither a text nor a list of texts")

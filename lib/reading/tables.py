@@ -227,7 +227,8 @@ def _named_values(values: Any) -> dict[str, Any]:
         name: value
         for name, value in named.items()
         # NaN is no value; a spreadsheet's or pandas' unnamed column numbers the rows
-        if name and value is not None and value == value and str(value).strip()
+        if name and value is not None and value == value
+        if not isinstance(value, str) or value.strip()
     }
 
 

@@ -142,6 +142,14 @@ def test_hotpotqas_layout(tmp_path: Path, columns: bool) -> None:
         (ASKED | {"supporting_facts": FACTS}, "do not have HotpotQA's layout.*KeyError: 'context'"),
         (ASKED | {"supporting_facts": [["Velm"]], "context": CONTEXT}, "HotpotQA's layout"),
         (ASKED | {"supporting_facts": FACTS, "context": "A pier."}, "HotpotQA's layout"),
+        (
+            ASKED | {"passage": "['A pier.'\n 'A boat.']"},
+            "its passage is a list that cannot be read",
+        ),
+        (
+            {"question": "Who?", "answers": "{'text': array(['A'])}"},
+            "answers are a list that cannot",
+        ),
         (ASKED | {"passage": [{"text": "x"}]}, "its passage is neither a text nor a list of"),
         ({"question": "Who?", "document": "a"}, "row 1: it has no answer"),
     ],

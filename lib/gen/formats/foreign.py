@@ -168,7 +168,8 @@ def import_rows(path: Path) -> Path:
         reason = left_out[0].reason if left_out else "it is empty"
         raise SetupError(
             f"{path} has no row that can be used ({reason}). Give RAFT rows with labels "
-            f"({', '.join(PUBLISHED)}), or {BY_PROMPT}."
+            f"({', '.join(PUBLISHED)}), or {BY_PROMPT}. Questions and answers without labels are "
+            "for train_file, in 1_gen."
         )
     print_left_out(left_out)
     every = [row for of_split in rows.values() for row in of_split]
