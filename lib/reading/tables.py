@@ -29,6 +29,7 @@ from lib.text import one_line
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
 _ARROW = (".parquet", ".arrow")
 _TITLES = 10  # rows that may be above a header
+_SPLITS = ("train", "valid", "validation", "val", "dev", "test", "eval")
 _DEEPEST = 5  # objects within objects in which rows are looked for
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 # Number formats of XLSX that have no code there (ECMA-376, 18.8.30)
@@ -116,12 +117,13 @@ def _rows_in(record: Any, key: Sequence[str], depth: int = 0) -> list[Mapping[st
     objects: list[dict[str, Any]] = [*map(_named_values, filter(_is_object, named.values()))]
     lists = {n: v for n, v in named.items() if isinstance(v, list) and any(map(_is_object, v))}
     plain = {n: v for n, v in named.items() if n not in lists and not _is_object(v)}
+    if len(splits := [name for name in lists if name in _SPLITS]) > 1:
+        raise ValueError(f"it holds {' and '.join(splits)}: leave the one that is meant")
+    groups = [[plain | _named_values(one) for one in value] for value in lists.values()]
     if any(sum(name in one for one in objects) > 1 for name in key):
-        groups = [objects]  # each a row, under its id
+        groups.append(objects)  # each a row, under its id
     elif objects:
         groups = [[dict(ChainMap(plain, *objects, lists))]]
-    else:
-        groups = [[plain | _named_values(one) for one in value] for value in lists.values()]
     found: list[Mapping[str, Any]] = []
     for group in groups:
         inner = [_rows_in(one, key, depth + 1) for one in group]

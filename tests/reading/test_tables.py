@@ -18,6 +18,7 @@ from lib.settings import SetupError
 from tests.reading.workbooks import Cell, write_xlsx
 
 NAMES = ("question", "answer")
+ROWS = [{"question": f"W{number}?", "answer": str(number), "note": ["x"]} for number in range(3)]
 
 
 def pair(number: int, row: Mapping[str, Any]) -> tuple[int, str, str]:
@@ -73,9 +74,6 @@ def test_a_header_may_be_below_titles(
     assert read(tmp_path / "a.xlsx") == [(1, "Who?", "me")]
 
 
-ROWS = [{"question": f"W{number}?", "answer": str(number), "note": ["x"]} for number in range(3)]
-
-
 @pytest.mark.parametrize(
     "nested",
     [
@@ -83,6 +81,8 @@ ROWS = [{"question": f"W{number}?", "answer": str(number), "note": ["x"]} for nu
         {"Version": 1, "Data": [{"title": "a", "paragraphs": [{"context": "x", "qas": ROWS}]}]},
         {"data": [{"paragraphs": [{"qas": [row]}]} for row in ROWS] + [{"paragraphs": []}]},
         {f"id{number}": row for number, row in enumerate(ROWS)},
+        {"Boats": ROWS[:1], "Piers": ROWS[1:]},
+        {"more": ROWS[:1], "id1": ROWS[1], "id2": ROWS[2]},
         {"features": [{"name": "question"}], "rows": [{"at": 1, "row": row} for row in ROWS]},
         [{"inputs": {"Question": r["question"]}, "outputs": {"answer": r["answer"]}} for r in ROWS],
         [
@@ -129,6 +129,7 @@ def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
         ("a.json", '{"prompt": "Who?", "output": "me"}', r"Row 1 has prompt, output\."),
         ("a.json", '{"qas": [{"question": "W", "answer": "x"}, {"answer": "x"}]}', "row 2: it has"),
         ("a.json", '{"qas": [{"question": "W", "answer": "x"}, 7]}', "it is a int, not an object"),
+        ("a.json", json.dumps({"train": ROWS, "test": ROWS}), "it holds train and test: leave"),
         ("a.json", '{"a":' * 80 + "1" + "}" * 80, "row 1: it has no question"),
         (
             "a.csv",
