@@ -110,7 +110,8 @@ class _Finder:
         """The chunk of each evidence, and of each quote that these do not hold; each once. Raises
         Rejection: one cannot be found."""
         if not item.evidence:
-            raise Rejection("oracle", "it names no document, passage or quote")
+            wrong = "it names no document, passage or quote: add a column with one of them"
+            raise Rejection("oracle", wrong)
         found = [self._oracle(one, item) for one in item.evidence]
         for one in item.evidence:
             for quote in one.quotes:

@@ -143,9 +143,9 @@ def structure(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         if isinstance(found := _parsed(value), list | dict):
             return found
-        joined = re.search(r"""['"]\s+['"]""", value)  # by Python, where numpy puts no comma
         with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            if not joined and isinstance(found := ast.literal_eval(value), list | dict):
+            # Not numpy's ['a' 'b'], which Python reads as ['ab'].
+            if repr(found := ast.literal_eval(value)) == value.strip():
                 return found
     return value
 

@@ -44,6 +44,8 @@ def test_columns_have_other_names_too_and_numbers_are_texts(tmp_path: Path) -> N
     row = {"question": "How many?", "answer": "41", "ground_truth": "42"}
     with pytest.raises(SetupError, match="row 1: it has answer and ground_truth: leave"):
         read_evaluation_file(write(tmp_path / "b.json", json.dumps(row)))
+    row = {"question": "How many?", "answer": "42", "reference": "page 3"}
+    assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
     text = "Answer;Note; Question \r\n 42 ;x;How many?\r\n"
     assert read_evaluation_file(write(tmp_path / "a.CSV", text)) == one
 

@@ -82,6 +82,7 @@ def test_a_header_may_be_below_titles(
         {"data": [{"paragraphs": [{"qas": [row]}]} for row in ROWS] + [{"paragraphs": []}]},
         {f"id{number}": row for number, row in enumerate(ROWS)},
         {"Boats": ROWS[:1], "Piers": ROWS[1:]},
+        [{"qas": ROWS[:2]}, {"qas": ROWS[2:]}],
         {"more": ROWS[:1], "id1": ROWS[1], "id2": ROWS[2]},
         {"features": [{"name": "question"}], "rows": [{"at": 1, "row": row} for row in ROWS]},
         [{"inputs": {"Question": r["question"]}, "outputs": {"answer": r["answer"]}} for r in ROWS],
@@ -95,7 +96,9 @@ def test_rows_may_be_within_objects(tmp_path: Path, nested: Any) -> None:
     wanted = [(number + 1, f"W{number}?", str(number)) for number in range(3)]
     assert read(tmp_path / "a.json", json.dumps(nested)) == wanted
     if isinstance(nested, list):  # also as texts in the cells of a CSV
-        texts = [{name: json.dumps(value) for name, value in row.items()} for row in nested]
+        texts: list[dict[str, str]] = [
+            {name: json.dumps(value) for name, value in row.items()} for row in nested
+        ]
         pandas.DataFrame(texts).to_csv(tmp_path / "a.csv")
         if "question" in nested[0]:
             assert read(tmp_path / "a.csv") == wanted

@@ -75,9 +75,9 @@ def test_the_column_without_a_name_is_no_text(tmp_path: Path) -> None:
 
 
 def test_layouts_of_other_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    texts = ["<1-hop>\n\nAnn lit it. It burns.", "<2-hop>\n\nIt is Bo's."]
+    texts = ["<1-hop>\n\nAnn lit it. It burns.", '<2-hop>\n\nIt is the boys\' "club".']
     ragas = {"user_input": "Who lit it?", "reference_contexts": texts, "reference": "Ann"}
-    wanted = (Evidence("", "Ann lit it. It burns."), Evidence("", "It is Bo's."))
+    wanted = (Evidence("", "Ann lit it. It burns."), Evidence("", 'It is the boys\' "club".'))
     assert read(tmp_path, ragas)[0].evidence == wanted
     pandas.DataFrame([ragas]).to_csv(tmp_path / "ragas.csv")
     assert read_training_file(tmp_path / "ragas.csv")[0].evidence == wanted
