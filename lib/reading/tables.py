@@ -89,7 +89,9 @@ def read_table(
                     rows.append(parse_row(number, named))
                 except ValueError as error:
                     errors.append(f"row {number}: {error}")
-                    has = has or f" Row {number} has {', '.join(named)}."[:300] * bool(named)
+                    has = has or f" Row {number} has {one_line(', '.join(named))[:300]}." * bool(
+                        named
+                    )
     except (OSError, ValueError, csv.Error) as error:
         raise SetupError(
             f"{path} cannot be read: {one_line(reason_of(error))}. Expected a CSV, JSON, JSONL, "
@@ -209,7 +211,7 @@ def _below_header(
     if twice := [name for name in names if columns.count(name) > 1]:
         raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
     if (said := ", ".join(filter(None, columns))[:100]) and not _known(columns, names):
-        raise ValueError(f"its first line names no such column, but “{said}”")
+        raise ValueError(f"its first line names no such column, but “{said}”: rename them")
     for cells in rows[len(titles) + 1 :]:
         while cells and not cells[-1].strip():
             cells.pop()
