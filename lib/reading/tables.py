@@ -89,9 +89,8 @@ def read_table(
                     rows.append(parse_row(number, named))
                 except ValueError as error:
                     errors.append(f"row {number}: {error}")
-                    has = has or f" Row {number} has {one_line(', '.join(named))[:300]}." * bool(
-                        named
-                    )
+                    if named and not has:
+                        has = f" Row {number} has {one_line(', '.join(named))[:300]}."
     except (OSError, ValueError, csv.Error) as error:
         raise SetupError(
             f"{path} cannot be read: {one_line(reason_of(error))}. Expected a CSV, JSON, JSONL, "
