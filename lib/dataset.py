@@ -78,7 +78,7 @@ class Dataset:
 
     @cached_property
     def evaluation(self) -> list[Row]:
-        """People's questions (1_gen's eval_file): row, question and answer; [] = there are none."""
+        """People's questions (1_gen's eval_file): row, question, answer, more_answers."""
         exist = (self.folder / "evaluation.jsonl").exists()
         return self.records("evaluation") if exist else []
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -34,6 +34,7 @@ class EvalQuestion:
     id: str
     text: str
     answer: str  # the gold final answer
+    more_answers: tuple[str, ...] = field(default=(), kw_only=True)  # that are right, too
     evidence: tuple[str, ...] = ()  # the gold quotes that are verbatim in the oracle
     oracle: Chunk = UNKNOWN
     context: tuple[Chunk, ...] = ()  # of the dataset's row, in its order
@@ -44,6 +45,15 @@ class EvalQuestion:
     @property
     def oracles(self) -> tuple[Chunk, ...]:
         return () if self.oracle == UNKNOWN else (self.oracle, *self.more_oracles)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return (self.answer, *self.more_answers)
+
+    @property
+    def gold(self) -> str:
+        """`Ann / Ann Finch`: the right answers, for readers and the judge."""
+        return " / ".join(self.answers)
 
     @property
     def source(self) -> str:
@@ -66,6 +76,7 @@ def load_questions(dataset_dir: Path, recipe: Recipe) -> list[EvalQuestion]:
                 id=f"eval_file, row {row['row']}",
                 text=row["question"],
                 answer=row["answer"],
+                more_answers=tuple(row.get("more_answers", ())),
                 refusal=refusal,
                 provenance=PEOPLE,
             )
@@ -125,7 +136,7 @@ def holds_answer(chunk: Chunk, question: EvalQuestion) -> bool:
     So does a chunk that overlaps the oracle in its document and holds every gold quote verbatim
     (white space folded); where the row has no quote, the gold answer, by its words. Other documents
     do not count: hit rates are a lower bound. Of a question that people wrote: whether the chunk
-    holds the gold answer, by its words.
+    holds a gold answer, by its words.
     """
     return any(_serves(chunk, oracle, question) for oracle in question.oracles or (UNKNOWN,))
 
@@ -140,7 +151,7 @@ def _serves(chunk: Chunk, oracle: Chunk, question: EvalQuestion) -> bool:
     if question.more_oracles:
         evidence = tuple(quote for quote in evidence if find_quote(quote, oracle.text))
     if not evidence:
-        return holds(chunk.text, question.answer)
+        return any(holds(chunk.text, answer) for answer in question.answers)
     return all(find_quote(quote, chunk.text) for quote in evidence)
 
 

@@ -147,8 +147,7 @@ def build_rows(corpus: Corpus, asked: Generated) -> Built:
 def save_dataset(corpus: Corpus, asked: Generated, built: Built) -> Path:
     """Write the dataset, named after what made it; returns its folder."""
     recipe = corpus.recipe
-    columns = ("row", "question", "answer")
-    by_people = [{name: getattr(item, name) for name in columns} for item in corpus.evaluation]
+    by_people = [{n: v for n, v in vars(item).items() if v} for item in corpus.evaluation]
     return write_dataset(
         built.examples,
         run_name=recipe.run_name,

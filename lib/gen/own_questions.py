@@ -110,7 +110,8 @@ class _Finder:
         """The chunk of each evidence, and of each quote that these do not hold; each once. Raises
         Rejection: one cannot be found."""
         if not item.evidence:
-            raise Rejection("oracle", "it names no document, passage or quote")
+            wrong = "it names no document, passage or quote: add a column with one of them"
+            raise Rejection("oracle", wrong)
         found = [self._oracle(one, item) for one in item.evidence]
         for one in item.evidence:
             for quote in one.quotes:
@@ -245,7 +246,8 @@ def _sentence(chunk: Chunk, question: Question) -> str:
     asked, answer = {*terms(question.text)}, question.answer
     sentences = (one_line(chunk.text[slice(*span)]) for span in sentence_spans(chunk.text))
     held = [sentence for sentence in sentences if holds(sentence, answer)]
-    if (copied := find_quote(answer, chunk.text)) and (is_api_record(chunk.text) or not held):
+    whole = not held and holds(chunk.text, answer)  # not a “no” within “north”
+    if (whole or is_api_record(chunk.text)) and (copied := find_quote(answer, chunk.text)):
         return copied
     if not held:
         reason = f"no sentence of {chunk.id} holds the answer: give a quote, or a teacher"

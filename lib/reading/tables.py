@@ -1,18 +1,21 @@
-"""Tables that people write: rows with named columns, from a CSV, JSON or JSONL file, or a workbook.
+"""Tables that people write: rows with named columns, of CSV, JSON, JSONL, Parquet or a workbook.
 
 A ValueError of this module has a message that can be shown to users.
 """
 
+import ast
 import csv
 import json
 import re
 import zlib
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from functools import partial
 from html import unescape
 from io import BytesIO, StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import BadZipFile, ZipFile
@@ -24,6 +27,10 @@ from lib.settings import SetupError, expanded
 from lib.text import one_line
 
 MAX_BYTES = 100 << 20  # of a file that is read as a whole, and of the cells of a workbook
+_ARROW = (".parquet", ".arrow")
+_TITLES = 10  # rows that may be above a header
+_SPLITS = ("train", "valid", "validation", "val", "dev", "test", "eval")
+_DEEPEST = 5  # objects within objects in which rows are looked for
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 # Number formats of XLSX that have no code there (ECMA-376, 18.8.30)
 _FORMATS = dict.fromkeys("2 4 7 8 39 40 43 44".split(), "0.00") | {"9": "0%", "10": "0.00%"}
@@ -51,40 +58,97 @@ def read_table(
     *,
     names: Sequence[str],
     columns: str,
+    key: Sequence[str] = (),
 ) -> list[Row]:
     """`question,answer⏎Who lit the lamp?,the keeper` → `[parse_row(1, {"question": …})]`
 
     Names of columns are in lower case, and empty cells are left out. `names` are the columns that
     parse_row knows; `columns` describes them in messages. parse_row raises a ValueError for a row
-    that it cannot use. A JSON file holds a list of objects, one object, or one in each line. `path`
-    is from the current folder, else from the project's.
+    that it cannot use. A JSON file holds a list of objects, one object, or one in each line; a row
+    may be within an object that has no text under a name of `key` (default: `names`). `path` is
+    from the current folder, else from the project's.
     """
     path = find_path(path) or expanded(path)
     rows: list[Row] = []
     errors: list[str] = []
+    has = ""  # the columns of the first row that cannot be used
     suffix = path.suffix.lower()
     try:
-        if suffix in (".json", ".jsonl", ".ndjson"):
+        if suffix in (".json", ".jsonl", ".ndjson", *_ARROW):
             found = iter_records(path)
         else:
             table = _sheet(path, names) if suffix in _WORKBOOKS else _csv(read_text(path), names)
             found = enumerate(_below_header(table, names), start=1)
-        for number, values in found:
-            number = max(number, 1)
-            try:
-                rows.append(parse_row(number, _named_values(values)))
-            except ValueError as error:
-                errors.append(f"row {number}: {error}")
+        extra = 0  # rows beyond the first of each record
+        for at, record in found:
+            for place, values in enumerate(_rows_in(record, key or names) or [record]):
+                extra += place > 0
+                number, named = max(at, 1) + extra, dict[str, Any]()
+                try:
+                    named = _named_values(values)
+                    rows.append(parse_row(number, named))
+                except ValueError as error:
+                    errors.append(f"row {number}: {error}")
+                    if named and not has:
+                        has = f" Row {number} has {one_line(', '.join(named))[:300]}."
     except (OSError, ValueError, csv.Error) as error:
         raise SetupError(
-            f"{path} cannot be read: {one_line(reason_of(error))}. Expected a CSV, JSON, JSONL or "
-            f"XLSX file of {columns}."
+            f"{path} cannot be read: {one_line(reason_of(error))}. Expected a CSV, JSON, JSONL, "
+            f"Parquet or XLSX file of {columns}."
         ) from error
     if errors or not rows:
         more = [f"{len(errors) - 3:,} more"] if len(errors) > 3 else []
         said = "; ".join(errors[:3] + more) or "it holds no rows"
-        raise SetupError(f"{path}: {said}. Each row needs {columns}.")
+        raise SetupError(f"{path}: {said}. Each row needs {columns}.{has}")
     return rows
+
+
+def _rows_in(record: Any, key: Sequence[str], depth: int = 0) -> list[Mapping[str, Any]]:
+    """The rows within a record that is none itself; [] = there are none.
+
+    `{"data": [{"title": "Velm", "qas": [{"question": "Who?"}]}]}` → its question, with the title;
+    `{"inputs": {"question": "Who?"}, "outputs": {"answer": "Ann"}}` → one row of both.
+    """
+    if not isinstance(record, Mapping) or depth > _DEEPEST:
+        return []
+    named = _named_values(record)
+    if any(isinstance(structure(named.get(name)), str | int | float) for name in key):
+        return [named]
+    named = {name: structure(value) for name, value in named.items()}
+    objects: list[dict[str, Any]] = [*map(_named_values, filter(_is_object, named.values()))]
+    lists = {n: v for n, v in named.items() if isinstance(v, list) and any(map(_is_object, v))}
+    plain = {n: v for n, v in named.items() if n not in lists and not _is_object(v)}
+    if len(splits := [name for name in lists if name in _SPLITS]) > 1:
+        raise ValueError(f"it holds {' and '.join(splits)}: leave the one that is meant")
+    groups = [[plain | _named_values(one) for one in value] for value in lists.values()]
+    if any(sum(name in one for one in objects) > 1 for name in key):
+        groups.append(objects)  # each a row, under its id
+    elif objects:
+        groups = [[dict(ChainMap(plain, *objects, lists))]]
+    found: list[Mapping[str, Any]] = []
+    for group in groups:
+        inner = [_rows_in(one, key, depth + 1) for one in group]
+        for one, rows in zip(group, inner, strict=True):
+            # Beside rows, one that is none has a mistake, unless it is a paragraph without any.
+            empty = {*key}.isdisjoint(one) and any(isinstance(v, list) for v in one.values())
+            found += rows or [one] * (any(inner) and not empty)
+    return found
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def structure(value: Any) -> Any:
+    """The list or object that a text is, in JSON or as Python shows it; else the value."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        if isinstance(found := _parsed(value), list | dict):
+            return found
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            # Not numpy's ['a' 'b'], which Python reads as ['ab'].
+            if repr(found := ast.literal_eval(value)) == value.strip():
+                return found
+    return value
 
 
 def text_value(row: Mapping[str, Any], *names: str) -> str:
@@ -107,7 +171,7 @@ def _csv(text: str, names: Sequence[str]) -> Iterator[list[str]]:
     text = re.sub(r"\A[\s,;]*[\r\n]", "", text[named.end() :] if named else text)
     csv.field_size_limit(MAX_BYTES)  # a cell may hold a whole document
     headers = {
-        mark: next(csv.reader(StringIO(text, newline=""), delimiter=mark), [])
+        mark: _header(csv.reader(StringIO(text, newline=""), delimiter=mark), names)[1]
         for mark in (named.group(1) if named else ",;\t")
     }
     separator = max(headers, key=lambda mark: (_known(headers[mark], names), len(headers[mark])))
@@ -124,17 +188,30 @@ def _known(header: Sequence[str], names: Sequence[str]) -> int:
     return len({cell.strip().lower() for cell in header} & {*names})
 
 
+def _header(table: Iterable[list[str]], names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+    """The titles above the header of a table, and the header: the row that names most columns."""
+    first = [*islice(table, _TITLES + 1)] or [[]]
+    known = [_known(cells, names) for cells in first]
+    # A single name may be a cell below an unknown header.
+    at = known.index(max(known)) if max(known) > 1 else 0
+    return first[:at], first[at]
+
+
 def _below_header(
     table: Iterable[list[str]], names: Sequence[str]
 ) -> Iterator[dict[str, str] | ValueError]:
     """The rows below the header, or a ValueError for one that has more cells."""
-    rows = iter(table)
-    columns = [cell.strip().lower() for cell in next(rows, [])]
+    rows = [*table]
+    titles, header = _header(rows, names)
+    columns = [cell.strip().lower() for cell in header]
+    if titles:
+        above = one_line(" ".join(cell for title in titles for cell in title))[:100]
+        print(f"The header is row {len(titles) + 1}, below “{above}”.")
     if twice := [name for name in names if columns.count(name) > 1]:
         raise ValueError(f"its header names {twice[0]} {columns.count(twice[0])} times: rename one")
     if (said := ", ".join(filter(None, columns))[:100]) and not _known(columns, names):
-        raise ValueError(f"its first line names no such column, but “{said}”")
-    for cells in rows:
+        raise ValueError(f"its first line names no such column, but “{said}”: rename them")
+    for cells in rows[len(titles) + 1 :]:
         while cells and not cells[-1].strip():
             cells.pop()
         if len(cells) > len(columns):
@@ -152,7 +229,9 @@ def _named_values(values: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in named.items()
-        if value is not None and value == value and str(value).strip()  # NaN is no value
+        # NaN is no value; a spreadsheet's or pandas' unnamed column numbers the rows
+        if name and value is not None and value == value
+        if not isinstance(value, str) or value.strip()
     }
 
 
@@ -163,7 +242,7 @@ def _sheet(path: Path, names: Sequence[str]) -> list[list[str]]:
     """The rows of the first sheet, or of the first one that has more columns."""
     with Workers() as workers:
         sheets: dict[str, list[list[str]]] = workers.run(read_workbook, path.resolve())
-    known = {sheet: _known(rows[0], names) for sheet, rows in sheets.items()}
+    known = {sheet: _known(_header(rows, names)[1], names) for sheet, rows in sheets.items()}
     sheet = max(known, key=known.__getitem__, default="")
     alike = [other for other in known if other != sheet and known[other] == known[sheet] > 1]
     if alike or sheet != next(iter(known), ""):
@@ -254,8 +333,19 @@ def iter_records(path: Path) -> Iterator[tuple[int, Any]]:
     """`[{…}, {…}]` or `{…}⏎{…}` → `(1, {…}), (2, {…})`; a single object has the number 0.
 
     Lines are numbered as in the file. A line that is not JSON gives a ValueError in place of its
-    record. A `.jsonl` file is read line by line, so it may be larger than the memory.
+    record. A `.jsonl` file is read line by line, so it may be larger than the memory. Parquet and
+    Arrow (of `save_to_disk`) give their rows.
     """
+    if path.suffix.lower() in _ARROW:
+        import pyarrow.parquet
+
+        if path.suffix.lower() == ".parquet":
+            table = pyarrow.parquet.read_table(path)
+        else:
+            with pyarrow.memory_map(str(path)) as mapped:
+                table = pyarrow.ipc.open_stream(mapped).read_all()
+        yield from enumerate(table.to_pylist(), start=1)
+        return
     if path.suffix.lower() == ".jsonl":
         try:
             with path.open(encoding="utf-8-sig", newline="\n") as file:

@@ -122,6 +122,7 @@ def test_a_persons_answer_stands_in_a_chunk_by_its_words() -> None:
         assert holds_answer(chunk, replace(asked, answer=answer))
     for answer in ("3", "3 days", "we", "", "…"):
         assert not holds_answer(chunk, replace(asked, answer=answer))
+    assert holds_answer(chunk, replace(asked, answer="3", more_answers=("we", "13 days")))
 
 
 # --- where they come from ------------------------------------------------------------------------

@@ -284,7 +284,8 @@ def test_a_dry_run_says_what_it_would_take_and_asks_nothing(
 def test_documents_and_questions_to_evaluate_with(
     home_dir: Path, documents: Path, loopback: Loopback
 ) -> None:
-    (documents.parent / "q.csv").write_text("question,answer\nWho lit it?,the keeper\n")
+    text = 'question,answers\nWho lit it?,the keeper\nWho saw it?,"[""Ann"", ""Bo""]"\n'
+    (documents.parent / "q.csv").write_text(text)
     folder = made(
         home_dir,
         documents,
@@ -295,7 +296,11 @@ def test_documents_and_questions_to_evaluate_with(
         rows = read_jsonl(folder / "hf" / f"{split}.jsonl")
         assert {row["oracle"]["chunk_id"][0] for row in rows} <= set(ids)
     written = read_jsonl(folder / "evaluation.jsonl")
-    assert written == [{"row": 1, "question": "Who lit it?", "answer": "the keeper"}]
+    assert written == [
+        {"row": 1, "question": "Who lit it?", "answer": "the keeper"},
+        {"row": 2, "question": "Who saw it?", "answer": "Ann", "more_answers": ["Bo"]},
+    ]
+    assert [q.answers for q in load_questions(folder, Recipe())] == [("the keeper",), ("Ann", "Bo")]
     assert main(["check", str(folder)]) == 0
 
 

@@ -18,12 +18,13 @@ from lib.eval import load_questions
 from lib.eval.questions import PEOPLE, first_hit
 from lib.gen.__main__ import main
 from lib.gen.check import check_dataset
+from lib.gen.gates import Rejection
 from lib.gen.generation import generate
-from lib.gen.own_questions import ROW_ID, OwnQuestions, find_own
+from lib.gen.own_questions import ROW_ID, Given, OwnQuestions, find_own, label_of
 from lib.prompts.student import ANSWER_TAG, QUOTE_BEGIN, QUOTE_END, REFUSAL, parse_answer
 from lib.reading.questions_file import Evidence, TrainingItem
 from lib.recipe import Recipe
-from lib.records import Chunk, Document, Rejected
+from lib.records import Chunk, Document, Question, Rejected
 from lib.settings import PROJECT_DIR, SetupError
 from lib.state import read_state
 from lib.text import find_quote
@@ -176,6 +177,17 @@ def test_rows_without_an_oracle_are_reported_by_their_numbers(
     assert f"row {first + 1}: no document is named “nowhere.pdf”" in printed
     many = [Rejected(f"{ROW_ID}{number}", "", "oracle", "lost") for number in range(12)]
     assert str(OwnQuestions([], many)).endswith("; row 9: lost; 2 more)")
+
+
+@pytest.mark.parametrize("answer", ["no", "No", "8", "or", "°"])
+def test_an_answer_within_a_word_is_not_quoted(answer: str) -> None:
+    text = "The pier is in the north of Norway. It opened in 1887, at 4°."
+    chunk = Chunk("a#0", "a", "A", 1, 0, len(text), text)
+    given = Given(1, Question("x", "a#0", "Was it built?", "", answer), (chunk,))
+    with pytest.raises(Rejection, match="no sentence of a#0 holds the answer"):
+        label_of(given)
+    long = replace(given, question=replace(given.question, answer="Norway. It opened in 1887"))
+    assert f"{QUOTE_BEGIN} Norway. It opened in 1887 {QUOTE_END}" in label_of(long)
 
 
 def test_what_the_teacher_cannot_answer_is_not_replaced_by_another_question(

@@ -41,11 +41,53 @@ def test_columns_have_other_names_too_and_numbers_are_texts(tmp_path: Path) -> N
     for question, answer in (("user_input", "reference"), ("input", "expected_output")):
         row = {question: "How many?", answer: "42", "response": "41", "actual_output": "41"}
         assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
-    row |= {"answer": "41", "ground_truth": "42"}
-    with pytest.raises(SetupError, match="row 1: it has an answer and a ground_truth"):
+    row = {"question": "How many?", "answer": "41", "ground_truth": "42"}
+    with pytest.raises(SetupError, match="row 1: it has answer and ground_truth: leave"):
         read_evaluation_file(write(tmp_path / "b.json", json.dumps(row)))
+    row = {"question": "How many?", "answer": "42", "reference": "page 3"}
+    assert read_evaluation_file(write(tmp_path / "b.json", json.dumps(row))) == one
     text = "Answer;Note; Question \r\n 42 ;x;How many?\r\n"
     assert read_evaluation_file(write(tmp_path / "a.CSV", text)) == one
+
+
+def test_several_answers_are_right(tmp_path: Path) -> None:
+    for answers in (
+        ["Ann", "Ann Finch", "Ann"],
+        [{"text": "Ann", "answer_start": 3}, {"text": "Ann Finch", "answer_start": 3}],
+        {"text": ["Ann", "Ann Finch"], "answer_start": [3, 3]},
+        {"value": "Ann", "aliases": ["Ann", "Ann Finch"], "type": "x"},
+        '["Ann", "Ann Finch"]',
+        "['Ann', 'Ann Finch']",
+    ):
+        path = write(tmp_path / "a.json", json.dumps({"question": "Who?", "answers": answers}))
+        (item,) = read_evaluation_file(path)
+        assert (item.answer, item.more_answers) == ("Ann", ("Ann Finch",))
+    path = write(tmp_path / "a.json", json.dumps({"question": "Who?", "answer": ["Ann"]}))
+    assert read_evaluation_file(path) == [EvaluationItem(1, "Who?", "Ann")]
+    # Not known whether each is right, or all together.
+    path = write(tmp_path / "a.json", json.dumps({"question": "Who?", "answer": ["Ann", "Bo"]}))
+    with pytest.raises(SetupError, match="its answer is a list of 2: if each of them is right"):
+        read_evaluation_file(path)
+
+
+@pytest.mark.parametrize(
+    "none",
+    [
+        {"answers": []},
+        {"answers": {"text": [], "answer_start": []}},
+        {"answers": [{"text": "x"}], "is_impossible": True},
+        {"answer": "x", "answerable": False},
+    ],
+)
+def test_unanswerable_questions_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], none: dict[str, object]
+) -> None:
+    rows = [{"question": "Why?", **none}, {"question": "Who?", "answers": ["Ann"]}]
+    path = write(tmp_path / "a.json", json.dumps(rows))
+    assert read_evaluation_file(path) == [EvaluationItem(2, "Who?", "Ann")]
+    assert "unanswerable, left out: 1." in capsys.readouterr().out
+    with pytest.raises(SetupError, match="each of its questions that it has no answer"):
+        read_evaluation_file(write(path, json.dumps(rows[:1])))
 
 
 def test_rows_that_repeat_are_asked_once_and_said(

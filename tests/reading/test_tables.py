@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pandas
 import pytest
 
 from lib.reading.tables import MAX_BYTES, read_table, read_text, text_value
@@ -17,14 +18,16 @@ from lib.settings import SetupError
 from tests.reading.workbooks import Cell, write_xlsx
 
 NAMES = ("question", "answer")
+ROWS = [{"question": f"W{number}?", "answer": str(number), "note": ["x"]} for number in range(3)]
 
 
 def pair(number: int, row: Mapping[str, Any]) -> tuple[int, str, str]:
     return number, text_value(row, "question"), text_value(row, "answer")
 
 
-def read(path: Path, content: str | bytes) -> list[tuple[int, str, str]]:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+def read(path: Path, content: str | bytes = b"") -> list[tuple[int, str, str]]:
+    if content or not path.exists():
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_table(path, pair, names=NAMES, columns="question and answer")
 
 
@@ -58,6 +61,56 @@ def test_a_cell_may_hold_separators_quotes_and_line_ends(tmp_path: Path) -> None
     assert read(tmp_path / "a.csv", text) == [(1, 'Wer; wann,\r\nund "wo"?', "der\nWörter")]
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("above", ["Our questions\n", "Our questions,of 2026\n\n,\n"])
+def test_a_header_may_be_below_titles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], above: str, mark: str
+) -> None:
+    text = above + "question,answer\nWho?,me\n"
+    assert read(tmp_path / "a.csv", text.replace(",", mark)) == [(1, "Who?", "me")]
+    assert "below “Our questions" in capsys.readouterr().out
+    title: list[list[Cell]] = [["Our questions"], ["question", "answer"], ["Who?", "me"]]
+    write_xlsx(tmp_path / "a.xlsx", {"A": title})
+    assert read(tmp_path / "a.xlsx") == [(1, "Who?", "me")]
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        {"data": ROWS},
+        {"Version": 1, "Data": [{"title": "a", "paragraphs": [{"context": "x", "qas": ROWS}]}]},
+        {"data": [{"paragraphs": [{"qas": [row]}]} for row in ROWS] + [{"paragraphs": []}]},
+        {f"id{number}": row for number, row in enumerate(ROWS)},
+        {"Boats": ROWS[:1], "Piers": ROWS[1:]},
+        [{"qas": ROWS[:2]}, {"qas": ROWS[2:]}],
+        {"more": ROWS[:1], "id1": ROWS[1], "id2": ROWS[2]},
+        {"features": [{"name": "question"}], "rows": [{"at": 1, "row": row} for row in ROWS]},
+        [{"inputs": {"Question": r["question"]}, "outputs": {"answer": r["answer"]}} for r in ROWS],
+        [
+            {"question": {"question": r["question"]}, "answer": {"answer": r["answer"]}}
+            for r in ROWS
+        ],
+    ],
+)
+def test_rows_may_be_within_objects(tmp_path: Path, nested: Any) -> None:
+    wanted = [(number + 1, f"W{number}?", str(number)) for number in range(3)]
+    assert read(tmp_path / "a.json", json.dumps(nested)) == wanted
+    if isinstance(nested, list):  # also as texts in the cells of a CSV
+        texts: list[dict[str, str]] = [
+            {name: json.dumps(value) for name, value in row.items()} for row in nested
+        ]
+        pandas.DataFrame(texts).to_csv(tmp_path / "a.csv")
+        if "question" in nested[0]:
+            assert read(tmp_path / "a.csv") == wanted
+
+
+def test_parquet_is_read(tmp_path: Path) -> None:
+    pandas.DataFrame(ROWS).to_parquet(tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet") == [(n + 1, f"W{n}?", str(n)) for n in range(3)]
+    with pytest.raises(SetupError, match="cannot be read"):
+        read(tmp_path / "b.parquet", "question,answer\n")
+
+
 def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
     text = "A pier. " * 100_000
     assert read(tmp_path / "a.csv", f'question,answer\nWho?,"{text}"\n') == [
@@ -75,7 +128,12 @@ def test_a_cell_may_hold_a_whole_document(tmp_path: Path) -> None:
         ("a.csv", 'question,answer\n"Who?,me\n', "cannot be read: line 2: unexpected end"),
         ("a.csv", 'question,answer\nWhy?,so\n"Who?"?,me\n', "line 3: .*write each quote twice"),
         ("a.csv", "Frage;Antwort\nWer?;ich\n", "names no such column, but “frage, antwort”"),
-        ("a.csv", "Our questions\nquestion,answer\nWho?,me\n", "but “our questions”"),
+        ("a.csv", "Frage;Antwort\nquestion;x\n", "but “frage, antwort”"),
+        ("a.json", '{"prompt": "Who?", "output": "me"}', r"Row 1 has prompt, output\."),
+        ("a.json", '{"qas": [{"question": "W", "answer": "x"}, {"answer": "x"}]}', "row 2: it has"),
+        ("a.json", '{"qas": [{"question": "W", "answer": "x"}, 7]}', "it is a int, not an object"),
+        ("a.json", json.dumps({"train": ROWS, "test": ROWS}), "it holds train and test: leave"),
+        ("a.json", '{"a":' * 80 + "1" + "}" * 80, "row 1: it has no question"),
         (
             "a.csv",
             b"question,answer\nWho?,charset=latin1 \xe9\n",

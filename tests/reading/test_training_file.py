@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from lib.reading.questions_file import Evidence, TrainingItem, documents_of, read_training_file
@@ -65,6 +66,38 @@ def test_texts_are_read_as_documents_are(tmp_path: Path) -> None:
     assert item.reasoning == "fine <ANSWER>: Ann"  # its markers are those of a label
 
 
+def test_the_column_without_a_name_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "faq.csv"  # as pandas writes its index
+    path.write_text(",question,answer,document\n7,Who lit it?,Ann,a.txt\n")
+    assert read_training_file(path) == [
+        TrainingItem(1, "Who lit it?", "Ann", "", (Evidence("a.txt"),))
+    ]
+
+
+def test_layouts_of_other_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["<1-hop>\n\nAnn lit it. It burns.", '<2-hop>\n\nIt is the boys\' "club".']
+    ragas = {"user_input": "Who lit it?", "reference_contexts": texts, "reference": "Ann"}
+    wanted = (Evidence("", "Ann lit it. It burns."), Evidence("", 'It is the boys\' "club".'))
+    assert read(tmp_path, ragas)[0].evidence == wanted
+    pandas.DataFrame([ragas]).to_csv(tmp_path / "ragas.csv")
+    assert read_training_file(tmp_path / "ragas.csv")[0].evidence == wanted
+
+    context = {"contexts": ["It burns.", "Ann lit it."], "labels": ["BACKGROUND", "RESULTS"]}
+    pubmed = {"question": "Was it lit?", "final_decision": "yes", "long_answer": "Ann lit it."}
+    for given in ({"context": context}, {"contexts": context["contexts"]}):
+        (item,) = read(tmp_path, pubmed | given)
+        assert (item.answer, item.reasoning) == ("yes", "Ann lit it.")
+        assert item.evidence == (Evidence("", "It burns.\nAnn lit it."),)
+
+    answers = [{"text": "Ann", "answer_start": 0}, {"text": "Ann Finch", "answer_start": 0}]
+    qas = [{"question": "Who lit it?", "id": "x", "answers": answers}]
+    squad = {"title": "Velm", "paragraphs": [{"context": "Ann Finch lit it.", "qas": qas}]}
+    (item,) = read(tmp_path, {"data": [squad], "version": "1.1"})
+    assert (item.answer, item.more_answers) == ("Ann", ("Ann Finch",))
+    assert item.evidence == (Evidence("Velm", "Ann Finch lit it."),)
+    assert "several right answers: 1." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("quote", ["“It burns.”", '"It burns."', "«It burns.»", "It burns."])
 def test_the_marks_around_a_quote_are_not_quoted(tmp_path: Path, quote: str) -> None:
     assert evidence(tmp_path, quote=quote) == (Evidence(quotes=("It burns.",)),)
@@ -81,7 +114,10 @@ def test_hotpotqas_layout(tmp_path: Path, columns: bool) -> None:
     if columns:  # as `datasets` has it
         context = {"title": [t for t, _ in CONTEXT], "sentences": [s for _, s in CONTEXT]}
         facts = {"title": [t for t, _ in FACTS], "sent_id": [n for _, n in FACTS]}
-    (item,) = read(tmp_path, ASKED | {"_id": "x", "supporting_facts": facts, "context": context})
+    row = ASKED | {"_id": "x", "supporting_facts": facts, "context": context}
+    texts = row | {"supporting_facts": json.dumps(facts), "context": json.dumps(context)}
+    item, same = read(tmp_path, row, texts)
+    assert same == replace(item, row=2)
     assert item.evidence == (
         Evidence("Velm", "A pier. It is long.", ("It is long.",)),
         Evidence("Ord", "A hill.", ("A hill.",)),
@@ -106,6 +142,14 @@ def test_hotpotqas_layout(tmp_path: Path, columns: bool) -> None:
         (ASKED | {"supporting_facts": FACTS}, "do not have HotpotQA's layout.*KeyError: 'context'"),
         (ASKED | {"supporting_facts": [["Velm"]], "context": CONTEXT}, "HotpotQA's layout"),
         (ASKED | {"supporting_facts": FACTS, "context": "A pier."}, "HotpotQA's layout"),
+        (
+            ASKED | {"passage": "['A pier.'\n 'A boat.']"},
+            "its passage is a list that cannot be read",
+        ),
+        (
+            {"question": "Who?", "answers": "{'text': array(['A'])}"},
+            "answers are a list that cannot",
+        ),
         (ASKED | {"passage": [{"text": "x"}]}, "its passage is neither a text nor a list of"),
         ({"question": "Who?", "document": "a"}, "row 1: it has no answer"),
     ],

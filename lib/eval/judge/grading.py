@@ -144,7 +144,7 @@ def _plan(
     return judge.prompts.grade(
         fields,
         question=question.text,
-        reference=question.answer,
+        reference=question.gold,
         answer=final,
         reply=answer.text if whole else "",
         documents=documents if "groundedness" in fields else (),

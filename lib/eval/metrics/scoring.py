@@ -54,7 +54,7 @@ def score_answers(
         where = (answer.question_id, answer.condition)
         missing, should_refuse = no_answer(answer), answer.condition == DISTRACTORS_ONLY
         said = ("", "") if answer.refused else (answer.text, answer.final_answer)
-        correct = {} if should_refuse else correctness(*said, by_id[answer.question_id].answer)
+        correct = {} if should_refuse else correctness(*said, *by_id[answer.question_id].answers)
         refusals = {REFUSED_RIGHTLY: float(answer.refused)} if should_refuse else {}
         quotes = {QUOTES: verbatim(answer.quotes, texts[where])}
         if answer.oracle_in_context:
@@ -75,8 +75,12 @@ def no_answer(answer: Answer) -> str:
     return NO_ANSWER[answer.finish_reason == "length"]
 
 
-def correctness(reply: str, final: str | None, gold: str) -> Values:
-    """The metrics of correctness that apply to a gold answer; 0 where there is no final answer."""
+def correctness(reply: str, final: str | None, gold: str, *more: str) -> Values:
+    """The metrics of correctness that apply to a gold answer; 0 where there is no final answer. Of
+    several gold answers each metric takes the best (SQuAD's rule)."""
+    if more:
+        first, others = correctness(reply, final, gold), correctness(reply, final, *more)
+        return {m: max(first.get(m, 0), others.get(m, 0)) for m in first | others}
     values = {**_overlap(final, gold)} if final else dict.fromkeys(_OVERLAP, 0.0)
     if len(tokens(gold)) < 2:
         del values[ROUGE_2]

@@ -74,7 +74,7 @@ def write_results(
     write_jsonl(run_dir / "answers.jsonl", rows)
     _write_parquet(run_dir / ANSWERS_FILE, rows, metrics)
     losses = decompose(answers, scores, metric=results.primary.metric)
-    asked = sorted((question.id, question.text, question.answer) for question in questions)
+    asked = sorted((question.id, question.text, question.gold) for question in questions)
     document = {
         "schema": SCHEMA,
         "date": date or datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,7 +125,7 @@ def _answer_rows(
             **dataclasses.asdict(answer),
             "quotes": list(answer.quotes),
             "question": question.text,
-            "gold_answer": question.answer,
+            "gold_answer": question.gold,
             "provenance": question.provenance,
             "source": question.source,
             "oracle_id": question.oracle.id,

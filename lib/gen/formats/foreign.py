@@ -145,14 +145,7 @@ def read_rows(path: Path) -> dict[str, list[Row]]:
 
 
 def _read_file(path: Path) -> list[Row]:
-    import pyarrow.parquet
-
     try:
-        if path.suffix == ".parquet":
-            return pyarrow.parquet.read_table(path).to_pylist()
-        if path.suffix == ".arrow":
-            with pyarrow.memory_map(str(path)) as file:
-                return pyarrow.ipc.open_stream(file).read_all().to_pylist()
         rows = []
         for number, row in iter_records(path):
             if not isinstance(row, dict):
@@ -175,7 +168,8 @@ def import_rows(path: Path) -> Path:
         reason = left_out[0].reason if left_out else "it is empty"
         raise SetupError(
             f"{path} has no row that can be used ({reason}). Give RAFT rows with labels "
-            f"({', '.join(PUBLISHED)}), or {BY_PROMPT}."
+            f"({', '.join(PUBLISHED)}), or {BY_PROMPT}. Questions and answers without labels are "
+            "for train_file, in 1_gen."
         )
     print_left_out(left_out)
     every = [row for of_split in rows.values() for row in of_split]

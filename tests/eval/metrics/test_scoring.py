@@ -36,12 +36,13 @@ def scored(
     condition: str = "oracle_distractors",
     *,
     gold: str = "",
+    more: tuple[str, ...] = (),
     shown: tuple[int, ...] = (1, 0, 2),
     finish_reason: str = "stop",
 ) -> Found:
     """Metric → value and explanation, of one reply over these chunks; chunk 0 is the oracle."""
     question = question_of(CHUNKS[0])
-    question = replace(question, answer=gold or question.answer)
+    question = replace(question, answer=gold or question.answer, more_answers=more)
     chunks = tuple(CHUNKS[i] for i in shown)
     case = Case(question.id, question.text, condition, chunks, first_hit(chunks, question))
     text = text.replace("RIGHT", right(case, {question.id: question}))
@@ -135,6 +136,16 @@ def test_where_the_oracle_is_absent_nobody_refuses_wrongly_or_quotes_it() -> Non
         assert found["exact_match"][0] == 1.0  # whatever the context held
         assert found[QUOTES][0] == 0.0
         assert not {REFUSED_WRONGLY, REFUSED_RIGHTLY, QUOTES_IN_ORACLE} & set(found)
+
+
+def test_of_several_gold_answers_each_metric_takes_the_best() -> None:
+    alone = scored("<ANSWER>: amber", gold=TWO_WORDS)
+    assert alone["exact_match"][0] == 0
+    for gold, *more in ((TWO_WORDS, "Amber"), ("amber", TWO_WORDS), ("x", TWO_WORDS, "amber")):
+        found = scored("<ANSWER>: amber", gold=gold, more=tuple(more))
+        assert {found[metric][0] for metric in ("exact_match", "f1", "rouge_l", "chrf")} == {1}
+        assert found[ROUGE_2] == alone[ROUGE_2]
+    assert scored("<ANSWER>: amber", gold=TWO_WORDS, more=("x",)) == alone
 
 
 def test_rouge_2_needs_a_gold_answer_of_two_words_and_a_call_a_gold_call() -> None:
