@@ -144,8 +144,8 @@ def go_template(tokenizer: Any) -> str:
     before, between, asks, then, asks_again = pieces
     asked = text(2)
     ask = asked.rpartition(user)[2]
-    # Llama 2 writes the space before an answer with the answer.
-    if asked != f"{before}{system}{between}{user}{ask}" or asks.rstrip() != ask.rstrip():
+    # Llama 2 writes the space before an answer with the answer; Qwen 3's prompt ends its thoughts.
+    if asked != f"{before}{system}{between}{user}{ask}" or not ask.startswith(asks.rstrip()):
         raise ValueError("it writes the first exchange differently when another follows")
     end = text(3, prompt=False).rpartition(answer)[2]
     if asks_again != ask or not then.startswith(end):

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from lib.finetune.merge import prepare_baseline
 from lib.finetune.rows import prepare_rows, training_messages
 from lib.finetune.students import require_machine
 from lib.finetune.tokens import end_token_ids, load_tokenizer, tokenise
+from lib.prompts.control_tokens import read_tokenizer
 from lib.prompts.student import MARKERS, PLAIN_CHAT_TEMPLATE, plain_prompt
 from lib.recipe import Recipe
 from lib.settings import SetupError
@@ -171,10 +173,85 @@ MERGES = (
 NO_ANSWER = "{{ messages[0]['content'] + messages[1]['content'] }}"  # "</s>" alone would be learnt
 
 
+BEGINS = "{{ '<|assistant|>' }}{% endif %}"
+
+
+def begins(prompt: str, answer: str = "''") -> str:
+    """CHAT_TEMPLATE with more behind the `<|assistant|>` of a prompt, and of an answer."""
+    role = "'<|' + m['role'] + '|>' + "
+    more = f"{role}({answer} if m['role'] == 'assistant' else '') + "
+    return CHAT_TEMPLATE.replace(role, more).replace(
+        BEGINS, BEGINS.replace("' }", f"' + {prompt} }}")
+    )
+
+
+EMPTY, CLOSED = "'<think>\n\n</think>\n\n'", "<think>\n\n</think>\n\n"
+THINKS_OR_NOT = begins(f"({EMPTY} if enable_thinking is false else '')", EMPTY)
+NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+ONLY_LAST = (  # the system message in the user's, as long as no answer follows
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}{{ '<|user|>' }}"
+    "{% if loop.last and messages[0]['role'] == 'system' %}{{ messages[0]['content'] }}{% endif %}"
+    "{{ m['content'] + '<|assistant|>' }}"
+    "{% elif m['role'] == 'assistant' %}{{ m['content'] + eos_token }}{% endif %}{% endfor %}"
+)
+ALWAYS_BEGINS = CHAT_TEMPLATE.replace("{% if add_generation_prompt %}" + BEGINS, BEGINS[:-11])
+
+
+@pytest.mark.parametrize(
+    ("template", "ends"),
+    [
+        (THINKS_OR_NOT, CLOSED),  # Qwen 3
+        (begins("'<think>\n'"), CLOSED),  # DeepSeek R1
+        (begins("'<think>'", "'<think>\n</think>\n'"), "<think>\n</think>\n"),  # Step 3.5
+        (begins("'[THINK]'"), "[THINK]\n[/THINK]\n\n"),
+        (begins("'<|channel>thought\n<channel|>'"), "<|channel>thought\n<channel|>"),  # Gemma 4
+        (NO_SYSTEM + CHAT_TEMPLATE, ""),  # Gemma 2
+        (NO_SYSTEM + begins("'<think>'"), CLOSED.replace("\n", "", 1)),
+        (ONLY_LAST, ""),  # Mistral Nemo
+        (ALWAYS_BEGINS, ""),
+        (ALWAYS_BEGINS.replace("{{ eos_token + '\n' }}", ""), ""),  # its end token is added
+    ],
+)
+def test_a_row_is_the_served_prompt_then_the_completion_and_its_end_alone(
+    tmp_path: Path, template: str, ends: str
+) -> None:
+    folder = make_model(tmp_path / "base", chat_template=template)
+    tokenizer = load_tokenizer(folder, "chat")
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(folder, tokenizer))
+    prompt = tokenizer.decode(row.input_ids[: row.prompt_tokens])
+    assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == answer(3) + "</s>"
+    assert prompt.endswith(f"{MESSAGES[1]['content']}<|assistant|>{ends}")
+    assert MESSAGES[0]["content"] in prompt
+    tokenizer.save_pretrained(folder)
+    again = load_tokenizer(folder, "chat")
+    assert again.chat_template == tokenizer.chat_template, "a second training would ask otherwise"
+    assert served_ids(MESSAGES[:-1], again) == row.input_ids[: row.prompt_tokens]
+
+
+def test_thoughts_that_a_prompt_leaves_open_are_refused(tmp_path: Path) -> None:
+    folder = make_model(tmp_path, chat_template=begins("'<|START_THINKING|>'"))
+    with pytest.raises(SetupError, match="writes a prompt differently when an answer follows"):
+        load_tokenizer(folder, "chat")
+
+
+def test_of_several_templates_the_default_is_the_one_of_student_and_baseline(
+    tmp_path: Path, dataset_dir: Path
+) -> None:
+    base, home = make_model(tmp_path / "base"), tmp_path / "home"
+    (base / "additional_chat_templates").mkdir()
+    (base / "additional_chat_templates" / "tool_use.jinja").write_text("{{ tools[0] }}", "utf-8")
+    assert isinstance(read_tokenizer(base).chat_template, dict)
+    rows = prepare_rows(dataset_dir, Recipe(student_model=str(base)))
+    baseline = prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template)
+    rows.tokenizer.save_pretrained(home)
+    for folder in (baseline, home):
+        assert read_tokenizer(folder).chat_template == CHAT_TEMPLATE
+
+
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        (USER_ALONE + "{% endfor %}", "changes the system message"),
+        (USER_ALONE + "{% endfor %}", ""),  # the user's message then begins with it
         ("{{ messages[0]['content'] }}", "changes the user message"),
         (NO_ANSWER, "changes the assistant message"),
         (CHAT_TEMPLATE.replace("m['content']", "m['content'] | upper"), "changes the system"),
