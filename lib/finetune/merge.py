@@ -133,7 +133,9 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
             if part:
                 load_weights(base.folder, dtype="auto").save_pretrained(scratch)
             write_text(scratch / "chat_template.jinja", chat_template)
-    decode_greedily(target)  # here: an earlier version made folders without
+    # Here: an earlier version made folders without
+    (target / "chat_template.json").unlink(missing_ok=True)  # beats ours, in models that also see
+    decode_greedily(target)
     return target
 
 

@@ -20,10 +20,12 @@ from lib.store import read_json
 from lib.text import one_line
 
 # What a template that asks for the name is given before its first line. Llama 3.2's writes the day
-# into each prompt, which is another one when it is served: this is the day that Llama 3.1's has.
-# Models that can answer without thoughts (Qwen 3, SmolLM3, GLM) do so, as the rows do.
+# into each prompt, which is another one when it is served: this is the day that Llama 3.1's has, to
+# which llama.cpp gives today as `date_string`. Models that can answer without thoughts (Qwen 3,
+# SmolLM3, GLM) do so, as the rows do.
 _GIVEN = {
     "strftime_now": "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}",
+    "date_string": "{%- set date_string = '26 Jul 2024' -%}",
     "enable_thinking": "{%- set enable_thinking = false -%}",
 }
 # For one that takes no system message (Gemma 2, Mistral): it begins the user's, as at an endpoint.
@@ -161,7 +163,7 @@ def tokenise(
 
 
 def _prompt_and_rest(messages: Sequence[Message], tokenizer: Any, where: str) -> tuple[str, str]:
-    """The prompt as text, and what follows it: the completion and its end as the template writes it.
+    """The prompt as text, and what the template writes behind it: the completion and its end.
 
     Each message has to be in it word for word; `where` is its row or model.
     """

@@ -26,10 +26,10 @@ def tokenizer(model_dir: Path) -> Any:
     return load_tokenizer(model_dir, "chat")
 
 
-def served_ids(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
+def served_ids(messages: list[dict[str, str]], tokenizer: Any, **given: Any) -> list[int]:
     """What `transformers serve` makes of a request's messages."""
     made = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, tokenize=True, return_dict=True
+        messages, add_generation_prompt=True, tokenize=True, return_dict=True, **given
     )
     return list(made["input_ids"])
 
@@ -187,6 +187,10 @@ def begins(prompt: str, answer: str = "''") -> str:
 
 EMPTY, CLOSED = "'<think>\n\n</think>\n\n'", "<think>\n\n</think>\n\n"
 THINKS_OR_NOT = begins(f"({EMPTY} if enable_thinking is false else '')", EMPTY)
+DATED = (
+    "{% if date_string is not defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "{{ date_string }}"
+)
 NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
 ONLY_LAST = (  # the system message in the user's, as long as no answer follows
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}{{ '<|user|>' }}"
@@ -205,6 +209,7 @@ ALWAYS_BEGINS = CHAT_TEMPLATE.replace("{% if add_generation_prompt %}" + BEGINS,
         (begins("'<think>'", "'<think>\n</think>\n'"), "<think>\n</think>\n"),  # Step 3.5
         (begins("'[THINK]'"), "[THINK]\n[/THINK]\n\n"),
         (begins("'<|channel>thought\n<channel|>'"), "<|channel>thought\n<channel|>"),  # Gemma 4
+        (DATED + CHAT_TEMPLATE, ""),  # Llama 3.1, 3.2
         (NO_SYSTEM + CHAT_TEMPLATE, ""),  # Gemma 2
         (NO_SYSTEM + begins("'<think>'"), CLOSED.replace("\n", "", 1)),
         (ONLY_LAST, ""),  # Mistral Nemo
@@ -225,7 +230,10 @@ def test_a_row_is_the_served_prompt_then_the_completion_and_its_end_alone(
     tokenizer.save_pretrained(folder)
     again = load_tokenizer(folder, "chat")
     assert again.chat_template == tokenizer.chat_template, "a second training would ask otherwise"
-    assert served_ids(MESSAGES[:-1], again) == row.input_ids[: row.prompt_tokens]
+    by_server = {"enable_thinking": True, "date_string": "1 Dec 2030"}  # llama.cpp's own
+    for given in ({}, by_server):
+        served = served_ids(MESSAGES[:-1], again, **given)
+        assert served == row.input_ids[: row.prompt_tokens]
 
 
 def test_thoughts_that_a_prompt_leaves_open_are_refused(tmp_path: Path) -> None:
@@ -240,12 +248,14 @@ def test_of_several_templates_the_default_is_the_one_of_student_and_baseline(
     base, home = make_model(tmp_path / "base"), tmp_path / "home"
     (base / "additional_chat_templates").mkdir()
     (base / "additional_chat_templates" / "tool_use.jinja").write_text("{{ tools[0] }}", "utf-8")
+    (base / "chat_template.json").write_text('{"chat_template": "{{ tools[0] }}"}', "utf-8")
     assert isinstance(read_tokenizer(base).chat_template, dict)
     rows = prepare_rows(dataset_dir, Recipe(student_model=str(base)))
     baseline = prepare_baseline(rows.base, chat_template=rows.tokenizer.chat_template)
     rows.tokenizer.save_pretrained(home)
     for folder in (baseline, home):
         assert read_tokenizer(folder).chat_template == CHAT_TEMPLATE
+        assert not (folder / "chat_template.json").exists(), "a processor takes it before the other"
 
 
 @pytest.mark.parametrize(
