@@ -15,7 +15,7 @@ from lib.finetune.merge import save_model
 from lib.finetune.methods import has_bf16
 from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows, check_lengths, measure_lengths
-from lib.finetune.tokens import end_token_ids, tokenise
+from lib.finetune.tokens import TokenRow, end_token_ids, tokenise
 from lib.finetune.trainer import shared_arguments
 from lib.finetune.watch import training_watch
 from lib.prompts.control_tokens import as_text, control_tokens
@@ -51,12 +51,7 @@ def check_second(rows: PreparedRows, recipe: Recipe) -> None:
                 "documents. Lower batch_size, raise num_generations, or make more rows in 1_gen."
             )
     if recipe.then == "dpo":
-        how = rows.tokenizer, end_token_ids(rows.base.folder, rows.tokenizer)
-        told = [
-            tokenise(f"{name} of pair {number}", pair["prompt"] + pair[name], *how)
-            for number, pair in enumerate(preference_pairs(recipe), start=1)
-            for name in _PAIR[1:]
-        ]
+        told = [answer for pair in _tokenised_pairs(rows, recipe) for answer in pair]
         check_lengths(replace(rows, lengths=measure_lengths(told)), recipe.max_length_tokens)
 
 
@@ -86,7 +81,7 @@ def train_again(folder: Path, rows: PreparedRows, recipe: Recipe, *, scratch_dir
 def _trainer_of(rows: PreparedRows, recipe: Recipe, scratch_dir: Path) -> Any:
     """TRL's trainer with its settings and rows; the model is still to be given."""
     import trl
-    from datasets import Dataset, disable_progress_bars
+    from datasets import Dataset
 
     arguments = shared_arguments(recipe, scratch_dir, updates=recipe.then_steps)
     arguments |= {
@@ -99,11 +94,23 @@ def _trainer_of(rows: PreparedRows, recipe: Recipe, scratch_dir: Path) -> Any:
         "report_to": "none",
     }
     if recipe.then == "dpo":
-        disable_progress_bars()  # of its tokenizing, which ends in a moment
-        control = control_tokens(rows.tokenizer)
-        pairs = [{n: as_text(pair[n], control) for n in _PAIR} for pair in preference_pairs(recipe)]
+        pairs = [
+            {
+                "prompt_ids": better.input_ids[: better.prompt_tokens],
+                "chosen_ids": better.input_ids[better.prompt_tokens :],
+                "rejected_ids": worse.input_ids[worse.prompt_tokens :],
+            }
+            for better, worse in _tokenised_pairs(rows, recipe)
+        ]
+
+        class Trainer(trl.DPOTrainer):
+            """Of rows with tokens: TRL's own drop what a template writes into a prompt alone."""
+
+            def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+                return dataset
+
         config = trl.DPOConfig(**arguments, beta=recipe.dpo_beta, max_length=None)
-        return partial(trl.DPOTrainer, args=config, train_dataset=Dataset.from_list(pairs))
+        return partial(Trainer, args=config, train_dataset=Dataset.from_list(pairs))
     most = rows.lengths.max_completion_tokens
     if rows.model_limit_tokens:
         most = min(most, rows.model_limit_tokens - max(row.prompt_tokens for row in rows.train))
@@ -159,6 +166,15 @@ def preference_pairs(recipe: Recipe) -> list[dict[str, Any]]:
             "Mend the line or remove it; a file without lines needs a dataset with refusals."
         )
     return [{name: row[name] for name in _PAIR} for row in rows]
+
+
+def _tokenised_pairs(rows: PreparedRows, recipe: Recipe) -> list[list[TokenRow]]:
+    """The chosen and the rejected answer of each pair, with its prompt."""
+    how = rows.tokenizer, end_token_ids(rows.base.folder, rows.tokenizer)
+    return [
+        [tokenise(f"{name} of pair {n}", pair["prompt"] + pair[name], *how) for name in _PAIR[1:]]
+        for n, pair in enumerate(preference_pairs(recipe), start=1)
+    ]
 
 
 def _is_pair(row: Any) -> bool:

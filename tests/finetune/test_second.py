@@ -12,6 +12,7 @@ import pytest
 
 from lib.dataset import write_dataset
 from lib.finetune import prepare_rows, require_machine, second, train_student
+from lib.finetune.model_files import load_weights
 from lib.finetune.rows import PreparedRows
 from lib.finetune.second import (
     answer_reward,
@@ -26,6 +27,7 @@ from lib.prompts.student import REFUSAL, cot_label
 from lib.recipe import Recipe
 from lib.settings import SetupError
 from lib.store import read_jsonl, write_jsonl
+from tests.finetune.tiny import CHAT_TEMPLATE, make_model
 from tests.gen.dataset import make
 
 DOCUMENT = "Rain fell on the tower for 3 days. The keeper went home."
@@ -117,6 +119,21 @@ def test_preferences_are_learnt(rows: PreparedRows, model_dir: Path, tmp_path: P
     assert second_inputs(replace(wanted, dpo_beta=0.7)) != again
     (folder / "train.jsonl").write_text("{}\n", encoding="utf-8")
     assert second_inputs(wanted) != again
+
+
+def test_preferences_are_asked_as_the_student_is(rows: PreparedRows, tmp_path: Path) -> None:
+    template = CHAT_TEMPLATE.replace("'<|assistant|>' }}", "'<|assistant|><think>' }}")
+    base = make_model(tmp_path / "base", chat_template=template)
+    thinks = prepare_rows(rows.dataset_dir, Recipe(student_model=str(base)))
+    write_jsonl(tmp_path / "train.jsonl", [PAIR])
+    wanted = recipe(base, then="dpo", preferences_path=str(tmp_path), then_steps=1)
+    trainer = second._trainer_of(thinks, wanted, tmp_path / "scratch")(
+        model=load_weights(base), processing_class=thinks.tokenizer
+    )
+    (found,) = trainer.train_dataset
+    texts = {name: thinks.tokenizer.decode(found[f"{name}_ids"]) for name in PAIR}
+    asked = "<s><|user|>Who?<|assistant|><think>\n</think>\n\n"
+    assert texts == {"prompt": asked, "chosen": "Ann</s>", "rejected": "Bob</s>"}
 
 
 def test_preferences_are_found_by_the_path_that_convert_prints(
