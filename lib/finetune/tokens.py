@@ -178,7 +178,7 @@ def _prompt_and_rest(messages: Sequence[Message], tokenizer: Any, where: str) ->
     else:
         rest, before = text.removeprefix(prompt), text.removesuffix(answer + end)
         more = prompt.removeprefix(before)  # empty thoughts that only a prompt has (Gemma 4, R1)
-        if text != before != prompt != more and without_thoughts(more + answer, "stop") == answer:
+        if text != before and more != prompt and without_thoughts(more + answer, "stop") == answer:
             rest = answer + end
         lost = [one["role"] for one in messages[:-1] if one["content"].strip() not in prompt]
         lost += ["assistant"] * (answer not in rest)
