@@ -208,6 +208,7 @@ ALWAYS_BEGINS = CHAT_TEMPLATE.replace("{% if add_generation_prompt %}" + BEGINS,
         (begins("'<think>\n'"), CLOSED),  # DeepSeek R1
         (begins("'<think>'", "'<think>\n</think>\n'"), "<think>\n</think>\n"),  # Step 3.5
         (begins("'[THINK]'"), "[THINK]\n[/THINK]\n\n"),
+        (begins("'<thought>'"), "<thought>\n</thought>\n\n"),
         (begins("'<|channel>thought\n<channel|>'"), "<|channel>thought\n<channel|>"),  # Gemma 4
         (DATED + CHAT_TEMPLATE, ""),  # Llama 3.1, 3.2
         (NO_SYSTEM + CHAT_TEMPLATE, ""),  # Gemma 2
@@ -226,7 +227,7 @@ def test_a_row_is_the_served_prompt_then_the_completion_and_its_end_alone(
     prompt = tokenizer.decode(row.input_ids[: row.prompt_tokens])
     assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == answer(3) + "</s>"
     assert prompt.endswith(f"{MESSAGES[1]['content']}<|assistant|>{ends}")
-    assert MESSAGES[0]["content"] in prompt
+    assert [prompt.count(message["content"]) for message in MESSAGES] == [1, 1, 0]
     tokenizer.save_pretrained(folder)
     again = load_tokenizer(folder, "chat")
     assert again.chat_template == tokenizer.chat_template, "a second training would ask otherwise"
@@ -234,6 +235,14 @@ def test_a_row_is_the_served_prompt_then_the_completion_and_its_end_alone(
     for given in ({}, by_server):
         served = served_ids(MESSAGES[:-1], again, **given)
         assert served == row.input_ids[: row.prompt_tokens]
+
+
+def test_what_a_template_writes_between_prompt_and_answer_is_learnt(tmp_path: Path) -> None:
+    template = begins("'<think></think>'", "'<think></think>\n'")  # GLM 4.6
+    folder = make_model(tmp_path, chat_template=template)
+    tokenizer = load_tokenizer(folder, "chat")
+    row = tokenise("row", MESSAGES, tokenizer, end_token_ids(folder, tokenizer))
+    assert tokenizer.decode(row.input_ids[row.prompt_tokens :]) == f"\n{answer(3)}</s>"
 
 
 def test_thoughts_that_a_prompt_leaves_open_are_refused(tmp_path: Path) -> None:
