@@ -186,8 +186,8 @@ for module in pkgutil.walk_packages(lib.__path__, "lib."):
             if heavy in sys.modules:
                 sys.exit(f"{module.name} loads {heavy}")
 """
-# A subclass of a class of these libraries, loaded by name alone.
-ABOUT_HEAVY = ("lib.eval.evaluate_module.evaluate_module",)
+# A subclass of a class of these libraries, loaded by name alone or where it is needed.
+ABOUT_HEAVY = ("lib.eval.evaluate_module.evaluate_module", "lib.finetune.cpu_attention")
 
 
 def test_an_import_loads_nothing_heavy_reads_no_env_and_opens_no_connection() -> None:
