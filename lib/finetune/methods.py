@@ -68,12 +68,17 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
 
     output = model.get_output_embeddings()  # TRL reads its weights past an adapter
     linear = {n: it for n, it in model.named_modules() if isinstance(it, torch.nn.Linear | Conv1D)}
-    # Whose output is a tuple, in which no adapter can add (Llama 4, PhiMoE)
-    routers = [name for name, it in linear.items() if type(it).__name__.endswith("Router")]
+    mamba = [
+        name for name, it in model.named_modules() if hasattr(it, "A_log") and hasattr(it, "D")
+    ]
+    # A router gives a tuple, to which no adapter can add (Llama 4, PhiMoE); Mamba's kernels read
+    # the weights of its out_proj past an adapter.
+    without = [name for name, it in linear.items() if type(it).__name__.endswith("Router")]
+    without += [name for name in linear if name in {f"{mixer}.out_proj" for mixer in mamba}]
     has = {
         name.rpartition(".")[2]
         for name, it in linear.items()
-        if it is not output and name not in routers
+        if it is not output and name not in without
     }
     if unknown := sorted(set(recipe.lora_targets) - has):
         raise SetupError(
@@ -85,7 +90,7 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
         lora_alpha=recipe.lora_alpha,
         lora_dropout=recipe.lora_dropout,
         target_modules=recipe.lora_targets or "all-linear",
-        exclude_modules=routers or None,
+        exclude_modules=without or None,
         use_rslora=recipe.use_rslora,
         use_dora=recipe.use_dora,
         task_type="CAUSAL_LM",
