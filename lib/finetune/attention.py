@@ -22,7 +22,10 @@ def prepare_attention(model: Any, *, shares: bool, longest: int) -> None:
     from lib.finetune.cpu_attention import attend_by_products, products_are_faster
 
     by_products = longest <= _MOST_TOKENS and products_are_faster()
-    if model.config.get_text_config()._attn_implementation != "sdpa" or not (shares or by_products):
+    config = model.config.get_text_config()
+    if config._attn_implementation != "sdpa" or not (shares or by_products):
+        return
+    if getattr(config, "index_topk", None):  # DeepSeek V3.2: only for "sdpa" is its choice a mask
         return
     kernel: Any = attend_by_products if by_products else sdpa_attention_forward
 

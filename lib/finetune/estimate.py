@@ -130,6 +130,7 @@ def _activation_bytes(
     width = config.get("hidden_size") or 0
     layers = config.get("num_hidden_layers") or 0
     inner = config.get("intermediate_size") or 4 * width
+    inner = max(inner) if isinstance(inner, list) else inner  # one for each layer (Gemma 3n)
     a_layer = (8 * width + 4 * inner) * value_bytes
     # Activation checkpointing: each layer's input, and one layer at a time.
     of_layers = value_bytes * width * layers + a_layer if recompute else a_layer * layers

@@ -67,10 +67,18 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
     from transformers.pytorch_utils import Conv1D
 
     output = model.get_output_embeddings()  # TRL reads its weights past an adapter
+    linear = {n: it for n, it in model.named_modules() if isinstance(it, torch.nn.Linear | Conv1D)}
+    mamba = [
+        name for name, it in model.named_modules() if hasattr(it, "A_log") and hasattr(it, "D")
+    ]
+    # A router gives a tuple, to which no adapter can add (Llama 4, PhiMoE); Mamba's kernels read
+    # the weights of its out_proj past an adapter.
+    without = [name for name, it in linear.items() if type(it).__name__.endswith("Router")]
+    without += [name for name in linear if name in {f"{mixer}.out_proj" for mixer in mamba}]
     has = {
         name.rpartition(".")[2]
-        for name, it in model.named_modules()
-        if isinstance(it, torch.nn.Linear | Conv1D) and it is not output
+        for name, it in linear.items()
+        if it is not output and name not in without
     }
     if unknown := sorted(set(recipe.lora_targets) - has):
         raise SetupError(
@@ -82,10 +90,32 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
         lora_alpha=recipe.lora_alpha,
         lora_dropout=recipe.lora_dropout,
         target_modules=recipe.lora_targets or "all-linear",
+        exclude_modules=without or None,
         use_rslora=recipe.use_rslora,
         use_dora=recipe.use_dora,
         task_type="CAUSAL_LM",
     )
+
+
+def without_adapters(model: Any) -> str:
+    """`mlp.experts.down_proj, mlp.router.weight: 57% of the weights of its layers`, those that are
+    frozen with adapters on everything that can have one; "" = none."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    reached = set[int]()
+    for layer in model.modules():
+        if isinstance(layer, BaseTunerLayer):
+            whole = hasattr(layer, "get_param")  # on a parameter: experts
+            reached.add(id(layer.get_param() if whole else layer.get_base_layer().weight))
+    weights = {
+        name.replace(".base_layer", ""): it
+        for name, it in model.get_base_model().named_parameters()
+        if it.dim() > 1 and "layers." in name and "lora_" not in name
+    }
+    left = {name: it.numel() for name, it in weights.items() if id(it) not in reached}
+    share = sum(left.values()) / max(1, sum(it.numel() for it in weights.values()))
+    names = sorted({name.rpartition("layers.")[2].partition(".")[2] for name in left})
+    return f"{', '.join(names)}: {share:.0%} of the weights of its layers" if share >= 0.01 else ""
 
 
 def has_bf16() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lib.finetune.attention import prepare_attention
 from lib.finetune.estimate import recomputes
-from lib.finetune.methods import has_bf16, load_model
+from lib.finetune.methods import has_bf16, load_model, without_adapters
 from lib.finetune.model_files import wrong_content
 from lib.finetune.parallel import parallel_arguments, require_divided
 from lib.finetune.rows import PreparedRows
@@ -53,16 +53,26 @@ def make_trainer(
         valid = share_contexts(rows.valid, most_rows=recipe.batch_size)
         arguments.per_device_eval_batch_size = 1  # sequence: about batch_size rows
     valid.sort(key=padded_size)
-    trainer = _completion_trainer(
-        recipe.parallel,
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
-        eval_dataset=Dataset.from_list([one.columns for one in valid]) if valid else None,
-        processing_class=rows.tokenizer,
-        callbacks=callbacks,
-        peft_config=lora,
-    )
+    try:
+        trainer = _completion_trainer(
+            recipe.parallel,
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_list([sequence.columns for sequence in sequences]),
+            eval_dataset=Dataset.from_list([one.columns for one in valid]) if valid else None,
+            processing_class=rows.tokenizer,
+            callbacks=callbacks,
+            peft_config=lora,
+        )
+    except ValueError as error:
+        if not lora:
+            raise
+        raise SetupError(
+            f"{recipe.student_model} cannot have these adapters ({error}). Set lora_dropout to 0 "
+            "and use_dora to False, name other layers in lora_targets, or set method to 'full'."
+        ) from None
+    if lora and not recipe.lora_targets and (frozen := without_adapters(trainer.model)):
+        process.print(f"No adapters are on {frozen}.", flush=True)
     trainer.data_collator = with_branches(trainer.data_collator)
     trainer.step_batches = StepBatches(
         sequences,
