@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BY_SLOT = "openbook_by_slot"  # a model's _attn_implementation in a Batch
-SLOTS = 16  # prompts at work: as many as 4_eval asks at once (server_concurrency)
-STEP_TOKENS = 64  # of a step, those that are proposed among them; at least one for each prompt
+SLOTS = 8  # prompts at work
+STEP_TOKENS = 32  # of a step, those that are proposed among them; at least one for each prompt
 PROPOSED_TOKENS = 10  # of a prompt; 20 are not faster (docs/experiments.md)
 LOOKED_UP = 2  # tokens
 _TIMED_STEPS, _TRIED_EVERY = 6, 50  # with and without proposals
