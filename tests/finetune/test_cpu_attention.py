@@ -57,8 +57,10 @@ def exactly(_: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any)
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("autocast", [False, True])
 def test_heads_and_gradients_are_as_exact_as_those_of_torchs_kernel(
-    seed: int, autocast: bool
+    seed: int, autocast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cpu_attention, "_BLOCK", 32)
+    precision = torch.backends.mkldnn.matmul.fp32_precision
     given, mask, options = random_heads(seed)
     doubles = [each.detach().double().requires_grad_() for each in given]
     expected = heads_and_gradients(exactly, doubles, mask, options)
@@ -72,6 +74,7 @@ def test_heads_and_gradients_are_as_exact_as_those_of_torchs_kernel(
         error, theirs = ((it.double() - right).norm() / right.norm() for it in (one, kernel))
         assert error <= max(1.5 * theirs, 0.01)  # a number of bf16 has 0.004
     assert found[1].dtype == given[0].dtype
+    assert torch.backends.mkldnn.matmul.fp32_precision == precision
 
 
 def test_large_scores_are_not_rounded_to_bf16() -> None:
@@ -117,7 +120,11 @@ def test_products_are_taken_where_they_are_clearly_faster(
     monkeypatch.setattr(cpu_attention, "has_bf16", lambda: has_bf16)
     monkeypatch.setattr("timeit.repeat", lambda step, **_: step() or next(times))
     products_are_faster.cache_clear()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
     assert products_are_faster() is chosen
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(threads)
     products_are_faster.cache_clear()
 
 
