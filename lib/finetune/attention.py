@@ -3,8 +3,7 @@
 from typing import Any
 
 TRAINING = "openbook_training"  # a model's _attn_implementation after prepare_attention
-# The scores of longer sequences take more memory, and products gain less (none with 4,096 tokens).
-_MOST_TOKENS = 2048
+_MOST_TOKENS = 2048  # by products: what they keep for the backward pass grows with its square
 
 
 def prepare_attention(model: Any, *, shares: bool, longest: int) -> None:

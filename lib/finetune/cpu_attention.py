@@ -83,7 +83,7 @@ def _exact_product(one: Tensor, other: Tensor) -> Tensor:
 def products_are_faster() -> bool:
     """Whether products train clearly faster than torch's kernel; measured, as names do not tell.
 
-    With AVX-512 BF16 the kernel took 2.5 times as long (two cores, quiet).
+    With AVX-512 BF16 the kernel took 2.2 to 2.5 times as long (one thread).
     """
     if torch.cuda.is_available() or not has_bf16():
         return False

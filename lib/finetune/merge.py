@@ -133,8 +133,8 @@ def prepare_baseline(base: Base, *, chat_template: str) -> Path:
             if part:
                 load_weights(base.folder, dtype="auto").save_pretrained(scratch)
             write_text(scratch / "chat_template.jinja", chat_template)
-    # Here: an earlier version made folders without
-    (target / "chat_template.json").unlink(missing_ok=True)  # beats ours, in models that also see
+    # Here, for the folders of earlier versions, too. In models that also see, the JSON beats ours.
+    (target / "chat_template.json").unlink(missing_ok=True)
     decode_greedily(target)
     return target
 

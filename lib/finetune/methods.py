@@ -68,13 +68,10 @@ def lora_config(recipe: Recipe, model: Any) -> Any:
 
     output = model.get_output_embeddings()  # TRL reads its weights past an adapter
     linear = {n: it for n, it in model.named_modules() if isinstance(it, torch.nn.Linear | Conv1D)}
-    mamba = [
-        name for name, it in model.named_modules() if hasattr(it, "A_log") and hasattr(it, "D")
-    ]
-    # A router gives a tuple, to which no adapter can add (Llama 4, PhiMoE); Mamba's kernels read
-    # the weights of its out_proj past an adapter.
-    without = [name for name, it in linear.items() if type(it).__name__.endswith("Router")]
-    without += [name for name in linear if name in {f"{mixer}.out_proj" for mixer in mamba}]
+    # Mamba's kernels read the weights of its out_proj past an adapter; a router gives a tuple, to
+    # which no adapter can add (Llama 4, PhiMoE).
+    read = {f"{name}.out_proj" for name, it in model.named_modules() if hasattr(it, "A_log")}
+    without = [n for n, it in linear.items() if n in read or type(it).__name__.endswith("Router")]
     has = {
         name.rpartition(".")[2]
         for name, it in linear.items()
